@@ -1,0 +1,2 @@
+// The executable of the one-process engine.
+return 0;

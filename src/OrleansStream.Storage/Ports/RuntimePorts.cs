@@ -1,0 +1,34 @@
+using Microsoft.Extensions.Logging;
+
+namespace OrleansStream.Storage.Ports;
+
+/// <summary>
+/// Everything that Storage and Broker take from the machine besides I/O. Production wires the real clock, cryptographic randomness and the
+/// thread pool; the simulation wires one seed.
+/// </summary>
+public sealed record RuntimePorts(TimeProvider Time, IRandomSource Random, IScheduler Scheduler, ILoggerFactory Logs)
+{
+    /// <summary>Unix time in milliseconds, as record timestamps use it.</summary>
+    public long NowMilliseconds => Time.GetUtcNow().ToUnixTimeMilliseconds();
+}
+
+/// <summary>Random bytes: ids, incarnations, jitter.</summary>
+public interface IRandomSource
+{
+    void Fill(Span<byte> bytes);
+}
+
+/// <summary>Starts work that outlives its caller.</summary>
+public interface IScheduler
+{
+    /// <summary>
+    /// Runs <paramref name="body"/> apart from the caller, beginning after this call returned. A body handles its own failures: one that escapes is
+    /// a defect, is logged as critical and ends the process (in the simulation: fails the run).
+    /// </summary>
+    void Start(string name, Func<Task> body);
+
+    /// <summary>
+    /// The same on a thread of its own, to which every continuation of the body returns: for the loop of a journal, whose I/O blocks.
+    /// </summary>
+    void StartDedicated(string name, Func<Task> body);
+}
