@@ -1,0 +1,27 @@
+namespace OrleansStream.Storage.Journals.Blob;
+
+/// <summary>How a blob journal trades latency for requests, which cost money.</summary>
+public sealed record BlobJournalOptions
+{
+    /// <summary>Puts in flight. While all are busy, entries gather for the next.</summary>
+    public int PutsInFlight { get; init; } = 4;
+
+    /// <summary>An object gathers at most this many bytes, or one larger entry.</summary>
+    public int MaxObjectBytes { get; init; } = 4 << 20;
+
+    /// <summary>How long an object waits for company, though a put could start.</summary>
+    public TimeSpan Linger { get; init; } = TimeSpan.Zero;
+
+    /// <summary>First and longest pause between two tries against a store that does not answer.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(50);
+    public TimeSpan MaxRetryDelay { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long an idle journal waits before it puts an empty object that lets trimmed objects go.</summary>
+    public TimeSpan IdleTrimDelay { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Objects read ahead of the one being replayed.</summary>
+    public int ReadAhead { get; init; } = 8;
+
+    /// <summary>The operator accepts that what stands behind a missing or corrupt object is lost: replay ends there instead of refusing.</summary>
+    public bool AcceptLoss { get; init; }
+}
