@@ -2,28 +2,29 @@ using System.Buffers;
 
 namespace OrleansStream.Storage.Segments;
 
-/// <summary>Record batches out of the read cache. The bytes stay where they are until this is disposed, once.</summary>
+/// <summary>Record batches out of the read cache. The bytes stay where they are until this is disposed.</summary>
 public sealed class SegmentRead : IDisposable
 {
-    public static SegmentRead Empty { get; } = new(default, []);
+    private readonly ReadCache? _cache;
+    private Extent[]? _pinned;
 
-    private readonly ReadCache.Pin[] _pins;
-    private int _disposed;
+    private SegmentRead() { }
 
-    internal SegmentRead(ReadOnlySequence<byte> batches, ReadCache.Pin[] pins)
+    internal SegmentRead(ReadOnlySequence<byte> batches, ReadCache cache, Extent[] pinned)
     {
         Batches = batches;
-        _pins = pins;
+        _cache = cache;
+        _pinned = pinned;
     }
+
+    public static SegmentRead Empty { get; } = new();
 
     /// <summary>Whole record batches, the first holding the offset or timestamp that was asked for. Empty where nothing fits.</summary>
     public ReadOnlySequence<byte> Batches { get; }
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
-            return;
-        foreach (var pin in _pins)
-            pin.Release();
+        foreach (var extent in Interlocked.Exchange(ref _pinned, null) ?? [])
+            _cache!.Unpin(extent);
     }
 }
