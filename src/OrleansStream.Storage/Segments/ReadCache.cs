@@ -14,7 +14,7 @@ public sealed record ReadCacheOptions
     /// <summary>The smallest ranged get, and its alignment. A power of two.</summary>
     public int BlockBytes { get; init; } = 1 << 20;
 
-    /// <summary>The largest ranged get, which a sequential reader's read-ahead grows to. A power of two.</summary>
+    /// <summary>What a sequential reader's read-ahead grows to, in gets of half of it. A power of two.</summary>
     public int MaxReadAheadBytes { get; init; } = 8 << 20;
 
     /// <summary>Bytes of run indexes held.</summary>
@@ -64,7 +64,8 @@ public sealed class ReadCache : IDisposable
         Indexes = new SegmentIndexCache(store, ports, options.IndexCapacityBytes);
         _blockBytes = options.BlockBytes;
         _buffers = new CacheBuffers(chunks, options.CapacityBytes);
-        _readAhead = new ReadAhead(_blockBytes, options.MaxReadAheadBytes);
+        // Two blocks at first: a read ends within a chunk, and a chunk may reach into the next block.
+        _readAhead = new ReadAhead(Math.Min(2 * _blockBytes, options.MaxReadAheadBytes), options.MaxReadAheadBytes);
         _log = ports.Logs.CreateLogger<ReadCache>();
         _idleTimer = ports.Time.CreateTimer(_ => TrimIdle(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -136,9 +137,10 @@ public sealed class ReadCache : IDisposable
             var window = _readAhead.Advance(run.ObjectName, from, to, from == run.Position);
             var end = Math.Min(to + window, run.Position + run.Length);
             var missing = FirstMissing(run.ObjectName, to, end);
-            // Waiting until half of the window is used up makes few large gets out of many small ones.
-            if (missing < end && missing - to <= window / 2)
-                Begin(run, missing, end, required: false, ref toLoad);
+            // One get of half the window whenever half of it is used up: few large ones, and always one ahead of the reader.
+            var half = Math.Max(window / 2, _blockBytes);
+            if (missing < end && missing - to <= Math.Max(half, 2 * _blockBytes))
+                Begin(run, missing, Math.Min(end, missing + half), required: false, ref toLoad);
             _readAheads += toLoad?.Count ?? 0;
         }
         StartLoads(toLoad);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using OrleansStream.Protocol.Records;
 
 namespace OrleansStream.Storage.Segments;
 
@@ -70,7 +71,7 @@ internal sealed class RunRead(ReadCache cache, SealedRun run, SegmentIndex index
         var touched = _pinned.FindAll(e => e.Start < to && e.End > from);
         if (touched.TrueForAll(e => cache.IsChecked(e, from, to)))
             return;
-        if (SegmentIndexBuilder.Checksum(bytes) != index.Chunks[chunk].Crc)
+        if (Crc32C.Compute(bytes) != index.Chunks[chunk].Crc)
         {
             touched.ForEach(cache.Discard);
             throw new SegmentCorruptException(

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using OrleansStream.Protocol.Records;
 
 namespace OrleansStream.Storage.Segments;
 

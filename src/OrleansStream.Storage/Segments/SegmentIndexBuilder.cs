@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Numerics;
+using OrleansStream.Protocol.Records;
 
 namespace OrleansStream.Storage.Segments;
 
@@ -34,16 +35,16 @@ internal static class SegmentIndexBuilder
                 (baseOffset, firstTimestamp) = (batch.BaseOffset, batch.BaseTimestamp);
             if (chunkLength == 0)
                 (chunk, chunkBase) = (rest, batch.BaseOffset);
-            if (epochs.Count == 0 || epochs[^1].LeaderEpoch != batch.LeaderEpoch)
+            if (epochs.Count == 0 || epochs[^1].LeaderEpoch != batch.PartitionLeaderEpoch)
                 epochs.Add(NextEpoch(run, epochs, batch));
             nextOffset = batch.LastOffset + 1;
             maxTimestamp = Math.Max(maxTimestamp, batch.MaxTimestamp);
-            chunkLength += batch.Length;
-            at += batch.Length;
-            rest = rest.Slice(batch.Length);
+            chunkLength += batch.SizeInBytes;
+            at += batch.SizeInBytes;
+            rest = rest.Slice(batch.SizeInBytes);
             if (chunkLength < chunkBytes && !rest.IsEmpty)
                 continue;
-            chunks.Add(new SegmentChunk(chunkBase, at - chunkLength, maxTimestamp, Checksum(chunk.Slice(0, chunkLength))));
+            chunks.Add(new SegmentChunk(chunkBase, at - chunkLength, maxTimestamp, Crc32C.Compute(chunk.Slice(0, chunkLength))));
             chunkLength = 0;
         }
         if (chunks.Count == 0)
@@ -78,22 +79,12 @@ internal static class SegmentIndexBuilder
         return crc;
     }
 
-    public static uint Checksum(ReadOnlySequence<byte> bytes)
-    {
-        if (bytes.IsSingleSegment)
-            return Crc32C.Compute(bytes.FirstSpan);
-        var crc = 0u;
-        foreach (var memory in bytes)
-            crc = Crc32C.Append(crc, memory.Span);
-        return crc;
-    }
-
     private static int ChunkBytes(long runLength) =>
         (int)Math.Clamp(BitOperations.RoundUpToPowerOf2((ulong)(runLength / ChunksWanted)), MinChunkBytes, MaxChunkBytes);
 
-    private static EpochStart NextEpoch(RunToSeal run, List<EpochStart> epochs, BatchFields batch) =>
-        epochs.Count == 0 || batch.LeaderEpoch > epochs[^1].LeaderEpoch
-            ? new EpochStart(batch.LeaderEpoch, batch.BaseOffset)
+    private static EpochStart NextEpoch(RunToSeal run, List<EpochStart> epochs, RecordBatchHeader batch) =>
+        epochs.Count == 0 || batch.PartitionLeaderEpoch > epochs[^1].LeaderEpoch
+            ? new EpochStart(batch.PartitionLeaderEpoch, batch.BaseOffset)
             : throw new ArgumentException(
-                $"run of {run.Partition} falls back to leader epoch {batch.LeaderEpoch} at offset {batch.BaseOffset}", nameof(run));
+                $"run of {run.Partition} falls back to leader epoch {batch.PartitionLeaderEpoch} at offset {batch.BaseOffset}", nameof(run));
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using OrleansStream.Protocol.Records;
 using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Storage.Segments;
@@ -35,8 +36,8 @@ public sealed class SegmentReader(ReadCache cache)
             var batch = Next(rest, run, from);
             if (batch.LastOffset >= offset)
                 break;
-            rest = rest.Slice(batch.Length);
-            from += batch.Length;
+            rest = rest.Slice(batch.SizeInBytes);
+            from += batch.SizeInBytes;
             if (rest.IsEmpty)
                 throw new SegmentCorruptException($"'{run.ObjectName}' has no offset {offset} of {run.Partition} where its index puts it");
         }
@@ -47,18 +48,18 @@ public sealed class SegmentReader(ReadCache cache)
         {
             if (rest.IsEmpty)
             {
-                if (++chunk == index.Chunks.Count || room < BatchScan.HeaderLength || index.Chunks[chunk].BaseOffset >= endOffset)
+                if (++chunk == index.Chunks.Count || room < RecordBatchHeader.Size || index.Chunks[chunk].BaseOffset >= endOffset)
                     break;
                 if (await read.ChunkAsync(chunk, until, required: false, cancel) is not { } more)
                     break;
                 rest = more;
             }
             var batch = Next(rest, run, to);
-            if (batch.LastOffset >= endOffset || (batch.Length > room && !(atLeastOne && to == from)))
+            if (batch.LastOffset >= endOffset || (batch.SizeInBytes > room && !(atLeastOne && to == from)))
                 break;
-            rest = rest.Slice(batch.Length);
-            to += batch.Length;
-            room -= batch.Length;
+            rest = rest.Slice(batch.SizeInBytes);
+            to += batch.SizeInBytes;
+            room -= batch.SizeInBytes;
         }
         if (to == from)
             return SegmentRead.Empty;
@@ -80,9 +81,9 @@ public sealed class SegmentReader(ReadCache cache)
         {
             var batch = Next(rest, run, from);
             if (batch.MaxTimestamp >= timestamp)
-                return read.Finish(from, from + batch.Length);
-            rest = rest.Slice(batch.Length);
-            from += batch.Length;
+                return read.Finish(from, from + batch.SizeInBytes);
+            rest = rest.Slice(batch.SizeInBytes);
+            from += batch.SizeInBytes;
         }
         throw new SegmentCorruptException($"'{run.ObjectName}' has no batch of timestamp {timestamp} of {run.Partition} where its index puts it");
     }
@@ -90,7 +91,7 @@ public sealed class SegmentReader(ReadCache cache)
     /// <summary>The run's index: leader epochs, producer snapshot.</summary>
     public ValueTask<SegmentIndex> ReadIndexAsync(SealedRun run, CancellationToken cancel) => cache.Indexes.GetAsync(run, cancel);
 
-    private static BatchFields Next(ReadOnlySequence<byte> rest, SealedRun run, long position) =>
+    private static RecordBatchHeader Next(ReadOnlySequence<byte> rest, SealedRun run, long position) =>
         BatchScan.TryRead(rest, out var batch)
             ? batch
             : throw new SegmentCorruptException($"'{run.ObjectName}' has no whole record batch at byte {position}");
