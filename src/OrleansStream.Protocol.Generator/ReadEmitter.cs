@@ -51,7 +51,7 @@ internal static class ReadEmitter
         code.Open("switch (tag)");
         foreach (Field field in tagged)
         {
-            string present = Shape.Condition(field.Versions, type.Versions);
+            string present = Shape.Condition(field.Versions, Shape.FlexibleVersions(message, type));
             if (present == "false")
                 continue;
             code.Open(present == "true" ? $"case {field.Tag}:" : $"case {field.Tag} when {present}:");

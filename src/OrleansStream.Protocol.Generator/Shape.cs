@@ -72,6 +72,10 @@ internal static class Shape
         return low.Length > 0 && high.Length > 0 ? $"{low} && {high}" : low + high;
     }
 
+    /// <summary>The versions in which the struct has tagged fields.</summary>
+    public static VersionRange FlexibleVersions(Message message, Struct type) =>
+        type.Versions.Intersect(new VersionRange(message.FlexibleSince, VersionRange.Max));
+
     /// <summary>What says in a codec whether lengths are compact: a literal, or the local variable "flexible".</summary>
     public static string Flexible(Message message, Struct type)
     {

@@ -42,7 +42,7 @@ internal static class WriteEmitter
                     code.Line("else " + refuse);
             }
         }
-        Tags(code, type, flexible);
+        Tags(code, message, type, flexible);
         code.Close();
     }
 
@@ -51,11 +51,12 @@ internal static class WriteEmitter
         code.Line($"internal bool IsDefault => !({string.Join(" || ", type.Fields.Select(f => $"({NonDefault(f)})"))});");
     }
 
-    private static void Tags(Code code, Struct type, string flexible)
+    private static void Tags(Code code, Message message, Struct type, string flexible)
     {
         if (flexible == "false")
             return;
-        var tagged = type.Fields.Where(f => f.IsTagged && Shape.Condition(f.Versions, type.Versions) != "false").OrderBy(f => f.Tag).ToList();
+        VersionRange context = Shape.FlexibleVersions(message, type);
+        var tagged = type.Fields.Where(f => f.IsTagged && Shape.Condition(f.Versions, context) != "false").OrderBy(f => f.Tag).ToList();
         if (tagged.Count == 0)
         {
             code.Line(flexible == "true" ? "w.WriteUnsignedVarint(0);" : "if (flexible) w.WriteUnsignedVarint(0);");
@@ -64,11 +65,11 @@ internal static class WriteEmitter
         code.Open(flexible == "true" ? "" : "if (flexible)");
         code.Line("uint tags = 0;");
         foreach (Field field in tagged)
-            code.Line($"if ({Wanted(type, field)}) tags++;");
+            code.Line($"if ({Wanted(context, field)}) tags++;");
         code.Line("w.WriteUnsignedVarint(tags);");
         foreach (Field field in tagged)
         {
-            code.Open($"if ({Wanted(type, field)})");
+            code.Open($"if ({Wanted(context, field)})");
             code.Line($"int mark = w.BeginTagged({field.Tag});");
             Value(code, type, field, "true");
             code.Line("w.EndTagged(mark);");
@@ -77,9 +78,9 @@ internal static class WriteEmitter
         code.Close();
     }
 
-    private static string Wanted(Struct type, Field field)
+    private static string Wanted(VersionRange context, Field field)
     {
-        string present = Shape.Condition(field.Versions, type.Versions);
+        string present = Shape.Condition(field.Versions, context);
         return present == "true" ? NonDefault(field) : $"{present} && ({NonDefault(field)})";
     }
 
