@@ -16,14 +16,17 @@ public sealed record DiskFaults
 
 /// <summary>
 /// The disk under a disk journal; it survives the crashes of the processes that mount it, one at a time. Fault model: at a crash each 512-byte sector of
-/// a write in flight has arrived or not, independently; directory operations in flight have happened or not; a write or sync can fail, with any of its
-/// sectors written; space can end. What a completed call wrote survives. Not covered: bit rot, except through <see cref="Tamper"/>.
+/// a write in flight has arrived or not, independently. It may have arrived in the page cache only (the process was killed, the machine went on): then
+/// it is seen, until a later crash takes it away, unless a write to the same file was synced between. Directory operations in flight have happened or not;
+/// a write or sync can fail, with any of its sectors written; space can end. What a completed call wrote survives. Not covered: bit rot, except through
+/// <see cref="Tamper"/>.
 /// The fake also proves that nobody changes a buffer while a write is using it.
 /// </summary>
 public sealed class SimulatedDisk(SimulationScheduler world)
 {
     private const int Sector = 512;
     private readonly SortedDictionary<string, byte[]> _files = new(StringComparer.Ordinal);
+    private readonly List<(byte[] File, int Position, byte[] Before)> _unsynced = [];
     private SimulatedProcess? _owner;
 
     public DiskFaults Faults { get; set; } = DiskFaults.None;
@@ -47,6 +50,7 @@ public sealed class SimulatedDisk(SimulationScheduler world)
         }
 
         _owner = process;
+        process.OnCrash(LosePageCache);
         return new Folder(this, process);
     }
 
@@ -172,6 +176,7 @@ public sealed class SimulatedDisk(SimulationScheduler world)
 
                 bytes.CopyTo(content, position);
                 disk.Writes++;
+                disk.Synced(content);
                 return true;
             }, () => disk.Tear(bytes, content, position));
             if (!Join(parts).AsSpan().SequenceEqual(bytes))
@@ -192,6 +197,7 @@ public sealed class SimulatedDisk(SimulationScheduler world)
             await disk.Operate(process, () =>
             {
                 content.AsSpan().Clear();
+                disk.Synced(content);
                 return true;
             }, () => disk.Tear(new byte[content.Length], content, 0));
 
@@ -218,12 +224,35 @@ public sealed class SimulatedDisk(SimulationScheduler world)
     private void Tear(byte[] bytes, byte[] content, long position)
     {
         var share = world.Random.Next(4) switch { 0 => 0.0, 1 => 1.0, _ => world.Random.NextDouble() };
+        var cachedOnly = world.Chance(0.5);
         for (var at = 0; at < bytes.Length; at += Sector)
         {
             if (world.Chance(share))
             {
+                if (cachedOnly)
+                {
+                    var before = content.AsSpan((int)position + at, Math.Min(Sector, bytes.Length - at)).ToArray();
+                    _unsynced.Add((content, (int)position + at, before));
+                }
+
                 bytes.AsSpan(at, Math.Min(Sector, bytes.Length - at)).CopyTo(content.AsSpan((int)position + at));
             }
+        }
+    }
+
+    private void Synced(byte[] content) => _unsynced.RemoveAll(u => u.File == content);
+
+    /// <summary>Runs first at a crash: what an earlier crash left in the page cache alone may be lost in this one.</summary>
+    private void LosePageCache()
+    {
+        if (world.Chance(0.5))
+        {
+            for (var i = _unsynced.Count - 1; i >= 0; i--)
+            {
+                _unsynced[i].Before.CopyTo(_unsynced[i].File, _unsynced[i].Position);
+            }
+
+            _unsynced.Clear();
         }
     }
 }

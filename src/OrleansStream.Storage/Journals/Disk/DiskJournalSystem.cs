@@ -1,19 +1,111 @@
+using Microsoft.Extensions.Logging;
 using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Storage.Journals.Disk;
 
-/// <summary>Journals of one process alone, in a folder that it has locked: a ring of recycled files. Other processes cannot reach them, so there is nobody to fence but oneself.</summary>
+/// <summary>
+/// Journals of one process alone, in a folder that it has locked: a ring of recycled files. Other processes cannot reach them, so the only journal that can
+/// be fenced is one's own. Call from one task at a time, but for the journals themselves.
+/// </summary>
 public sealed class DiskJournalSystem(IJournalFolder folder, RuntimePorts ports, DiskJournalOptions options) : IJournalSystem
 {
-    private readonly IJournalFolder _folder = folder;
-    private readonly RuntimePorts _ports = ports;
-    private readonly DiskJournalOptions _options = options;
+    private readonly FileRing _ring = new(folder, ports, options);
+    private readonly ILogger _log = ports.Logs.CreateLogger<DiskJournalSystem>();
+
+    // What this process wrote itself: it alone knows which of its last blocks were synced.
+    private readonly Dictionary<Guid, DiskJournal> _own = [];
 
     public bool Shared => false;
 
-    public ValueTask<IJournal> OpenAsync(CancellationToken cancel) => throw new NotImplementedException($"{_folder} {_ports} {_options}");
-    public ValueTask FenceAsync(Guid journalId, CancellationToken cancel) => throw new NotImplementedException();
-    public ValueTask ReplayAsync(Guid journalId, IJournalReplay replay, CancellationToken cancel) => throw new NotImplementedException();
-    public ValueTask DeleteAsync(Guid journalId, CancellationToken cancel) => throw new NotImplementedException();
-    public ValueTask<IReadOnlyList<Guid>> ListAsync(CancellationToken cancel) => throw new NotImplementedException();
+    public async ValueTask<IJournal> OpenAsync(CancellationToken cancel)
+    {
+        await _ring.StartAsync(cancel);
+        var id = NewId();
+        var file = await _ring.TakeAsync(options.FileBytes, cancel);
+        try
+        {
+            var journal = await DiskJournal.StartAsync(id, file, _ring, ports, options);
+            _own.Add(id, journal);
+            return journal;
+        }
+        catch
+        {
+            _ring.Doubt(file.Name);
+            _ring.Release(file.Name);
+            await file.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask FenceAsync(Guid journalId, CancellationToken cancel)
+    {
+        if (_own.TryGetValue(journalId, out var journal))
+        {
+            await journal.GiveUpAsync("the journal was fenced by its own process", cancel);
+        }
+    }
+
+    public async ValueTask ReplayAsync(Guid journalId, IJournalReplay replay, CancellationToken cancel)
+    {
+        await _ring.StartAsync(cancel);
+        await new DiskReplay(folder, ports, options, journalId, replay).RunAsync(DeadSince(journalId, "replayed")?.LastDurable, cancel);
+    }
+
+    public async ValueTask DeleteAsync(Guid journalId, CancellationToken cancel)
+    {
+        await _ring.StartAsync(cancel);
+        DeadSince(journalId, "deleted");
+        foreach (var file in await JournalFiles.ScanAsync(folder, _log, cancel))
+        {
+            if (file.First.Incarnation == journalId && !_ring.InUse(file.Name))
+            {
+                await _ring.RetireAsync(file.Name, cancel);
+            }
+        }
+
+        await folder.DeleteAsync(RingFileName.Fence(journalId), cancel);
+        _own.Remove(journalId);
+    }
+
+    public async ValueTask<IReadOnlyList<Guid>> ListAsync(CancellationToken cancel)
+    {
+        await _ring.StartAsync(cancel);
+        var ids = new List<Guid>();
+        foreach (var file in await JournalFiles.ScanAsync(folder, _log, cancel))
+        {
+            if (!ids.Contains(file.First.Incarnation))
+            {
+                ids.Add(file.First.Incarnation);
+            }
+        }
+
+        // A crash while a journal was being deleted can leave its fence behind.
+        foreach (var file in folder.List())
+        {
+            if (file.Name.StartsWith(RingFileName.FencePrefix, StringComparison.Ordinal)
+                && Guid.TryParseExact(file.Name.AsSpan(RingFileName.FencePrefix.Length), "N", out var id) && !ids.Contains(id))
+            {
+                ids.Add(id);
+            }
+        }
+
+        return ids;
+    }
+
+    private DiskJournal? DeadSince(Guid journalId, string what)
+    {
+        if (_own.TryGetValue(journalId, out var journal) && !journal.Closed.IsCompleted)
+        {
+            throw new InvalidOperationException($"journal {journalId:N} is open and cannot be {what}");
+        }
+
+        return journal;
+    }
+
+    private Guid NewId()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        ports.Random.Fill(bytes);
+        return new Guid(bytes);
+    }
 }

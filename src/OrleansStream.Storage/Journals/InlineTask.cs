@@ -1,0 +1,13 @@
+namespace OrleansStream.Storage.Journals;
+
+internal static class InlineTask
+{
+    /// <summary>
+    /// The same task without the flag that sends its continuations to the thread pool: WhenAny, WhenAll and WaitAsync over it stay on the caller's scheduler,
+    /// which the simulation needs.
+    /// </summary>
+    public static async Task Inline(this Task task) => await task;
+
+    /// <inheritdoc cref="Inline(Task)"/>
+    public static async Task<T> Inline<T>(this Task<T> task) => await task;
+}
