@@ -242,14 +242,14 @@ public sealed class DiskJournalTests
                 var total = world.Random.Next(20, 60);
                 for (var i = 0; i < total; i++)
                 {
-                    journal.Append(new TestEntry(s_a, 0, i, 1, 4000));
+                    journal.Append(new TestEntry(s_a, 0, i, 1, 3900));
                     await world.Script.Delay(TimeSpan.FromMilliseconds(3));
                 }
 
                 await journal.CloseAsync(default);
                 var files = disk.Files.Keys.Where(k => k.StartsWith("journal-", StringComparison.Ordinal)).ToList();
                 var file = files[world.Random.Next(files.Count - 1)];
-                disk.Tamper(file, bytes => bytes[4096 * world.Random.Next(1, 8) + world.Random.Next(100, 4000)] ^= 4);
+                disk.Tamper(file, bytes => bytes[4096 * world.Random.Next(1, 8) + world.Random.Next(100, 3900)] ^= 4);
 
                 var system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
                 var refused = await Assert.ThrowsAsync<JournalCorruptException>(() => system.ReplayAsync(journal.Id, new ReplayList(), default).AsTask());

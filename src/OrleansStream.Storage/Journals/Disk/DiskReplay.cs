@@ -22,7 +22,7 @@ internal sealed class DiskReplay(IJournalFolder folder, RuntimePorts ports, Disk
     private long _lowestKept;
     private long _end = long.MaxValue;
     private bool _fenced;
-    private string _where = "";
+    private string? _where;
     private (string File, long Position, BlockHeader Header) _last;
 
     /// <param name="lastDurable">Where this process knows that the journal ended, when it wrote it itself.</param>
@@ -73,7 +73,7 @@ internal sealed class DiskReplay(IJournalFolder folder, RuntimePorts ports, Disk
 
         if (_end != long.MaxValue && _expected <= _end)
         {
-            Damaged($"journal {journalId:N} ends {_where}, before block {_end} that was durable");
+            Damaged($"journal {journalId:N} ends {_where ?? "with its last file"}, before block {_end} that was durable");
         }
 
         await SettleAsync(lastDurable, cancel);
@@ -119,9 +119,9 @@ internal sealed class DiskReplay(IJournalFolder folder, RuntimePorts ports, Disk
             return false;
         }
 
-        if (following)
+        if (following && (position > 0 || _where is null))
         {
-            _where = $"in '{name}' at {position}";
+            _where = position < reader.Length ? $"in '{name}' at {position}" : null;
         }
 
         // The chain can only go on in the next file if all that is left here is no later block of this journal.

@@ -19,6 +19,7 @@ internal sealed class FileRing(IJournalFolder folder, RuntimePorts ports, DiskJo
     private long _nextNumber;
     private int _filled;
     private bool _started;
+    private volatile bool _mayZero;
 
     /// <summary>Learns what is in the folder; clears what a crash left half-made. Once, before anything else.</summary>
     public async ValueTask StartAsync(CancellationToken cancel)
@@ -52,6 +53,12 @@ internal sealed class FileRing(IJournalFolder folder, RuntimePorts ports, DiskJo
 
         _started = true;
         ports.Scheduler.Start("journal-ring", KeepAsync);
+        ports.Scheduler.Start("journal-ring-delay", async () =>
+        {
+            await Task.Delay(options.ZeroingDelay, ports.Time);
+            _mayZero = true;
+            _wake.Set();
+        });
     }
 
     /// <summary>A file of at least <paramref name="minLength"/> bytes, under a new name; its content is anything.</summary>
@@ -174,7 +181,6 @@ internal sealed class FileRing(IJournalFolder folder, RuntimePorts ports, DiskJo
 
     private async Task KeepAsync()
     {
-        await Task.Delay(options.ZeroingDelay, ports.Time);
         while (true)
         {
             string? released;
@@ -182,7 +188,7 @@ internal sealed class FileRing(IJournalFolder folder, RuntimePorts ports, DiskJo
             lock (_gate)
             {
                 _released.TryDequeue(out released);
-                more = _spares.Count < options.ZeroedAhead + _filled;
+                more = _mayZero && _spares.Count < options.ZeroedAhead + _filled;
             }
 
             try
