@@ -104,7 +104,7 @@ internal static class ReadEmitter
         int least = Shape.LeastElementBytes(message, field);
         string target = Shape.IsLazy(field) && !field.IsNullable ? Shape.Backing(field) : field.Name;
         code.Open("");
-        code.Line(mayBeNull == "false" ? $"int count = r.ReadArrayLength({compact}, {least});" : $"int count = r.ReadNullableArrayLength({compact}, {least});");
+        code.Line(mayBeNull == "false" ? $"int count = r.ReadListLength({compact}, {least});" : $"int count = r.ReadNullableListLength({compact}, {least});");
         if (mayBeNull is not "true" and not "false")
             code.Line($"if (count < 0 && !({mayBeNull})) throw r.NullValue();");
         string whenNull = mayBeNull == "false" ? "" : "count < 0 ? null : ";

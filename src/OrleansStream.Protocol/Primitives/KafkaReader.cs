@@ -18,6 +18,12 @@ public ref struct KafkaReader
     /// <summary>The longest string that Kafka reads or writes, in bytes.</summary>
     public const int MaxStringBytes = short.MaxValue;
 
+    /// <summary>
+    /// The most elements, of all lists of one message together. A struct takes a few bytes on the wire and ten times that in memory, so a frame of
+    /// 100 MB that is within its lengths could still fill the memory. Nobody asks for a million topics, partitions or configs at once.
+    /// </summary>
+    public const int MaxListElements = 1 << 20;
+
     private readonly ReadOnlySequence<byte> _frame;
     private ReadOnlySpan<byte> _span;
     private int _at;
@@ -27,6 +33,7 @@ public ref struct KafkaReader
     // Bytes of the segments before the current one, and of the whole frame.
     private long _before;
     private readonly long _length;
+    private int _listElements;
 
     public KafkaReader(ReadOnlySequence<byte> frame)
     {
@@ -176,16 +183,26 @@ public ref struct KafkaReader
         return slice;
     }
 
-    /// <summary>The element count of an array that must not be null.</summary>
+    /// <summary>The element count of a list that must not be null.</summary>
     /// <param name="compact">Flexible versions have a varint of count + 1.</param>
     /// <param name="leastElementBytes">The fewest bytes that an element can take: a count that needs more than what is left is refused.</param>
-    public int ReadArrayLength(bool compact, int leastElementBytes)
+    public int ReadListLength(bool compact, int leastElementBytes)
     {
-        int count = ReadNullableArrayLength(compact, leastElementBytes);
+        int count = ReadNullableListLength(compact, leastElementBytes);
         return count >= 0 ? count : throw Malformed("null where an array is due");
     }
 
-    /// <summary>The same where the array may be null: then -1.</summary>
+    /// <summary>The same where the list may be null: then -1.</summary>
+    public int ReadNullableListLength(bool compact, int leastElementBytes)
+    {
+        int count = ReadNullableArrayLength(compact, leastElementBytes);
+        if (count > MaxListElements - _listElements)
+            throw Malformed($"more than {MaxListElements} list elements");
+        _listElements += Math.Max(count, 0);
+        return count;
+    }
+
+    /// <summary>The element count of an array of fixed-width elements, -1 for null.</summary>
     public int ReadNullableArrayLength(bool compact, int leastElementBytes)
     {
         int count = compact ? (int)ReadUnsignedVarint() - 1 : ReadInt32();
