@@ -18,6 +18,9 @@ public sealed record TopicConfig
     /// <summary>producer, uncompressed, gzip, snappy, lz4 or zstd (compression.type).</summary>
     public string CompressionType { get; init; } = "producer";
 
+    public int CompressionGzipLevel { get; init; } = -1;
+    public int CompressionLz4Level { get; init; } = 9;
+    public int CompressionZstdLevel { get; init; } = 3;
     public int MaxMessageBytes { get; init; } = 1_048_588;
     public TimestampType TimestampType { get; init; }
     public long TimestampBeforeMaxMs { get; init; } = long.MaxValue;
