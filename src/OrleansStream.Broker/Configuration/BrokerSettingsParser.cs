@@ -55,6 +55,11 @@ public static class BrokerSettingsParser
         }
         if (errors.Count > 0)
             throw new SettingsException(errors);
+        // Two names of one thing: both are shown as given.
+        if (canonical.TryGetValue("broker.id", out var id) && !canonical.ContainsKey("node.id"))
+            canonical["node.id"] = id;
+        else if (canonical.TryGetValue("node.id", out id) && !canonical.ContainsKey("broker.id"))
+            canonical["broker.id"] = id;
         try
         {
             return new ParsedSettings(BrokerSettings.From(ConfigLayers.Empty with { Static = canonical.ToImmutable() }), notices);

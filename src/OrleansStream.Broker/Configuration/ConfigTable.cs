@@ -3,7 +3,7 @@ using OrleansStream.Broker.Topics;
 
 namespace OrleansStream.Broker.Configuration;
 
-/// <summary>Reads the tables broker.configs, topic.configs and own.configs, which are part of this assembly.</summary>
+/// <summary>Reads the tables of configurations (*.configs), which are part of this assembly.</summary>
 internal static class ConfigTable
 {
     public static FrozenDictionary<string, ConfigDefinition> Read(params string[] resources)
@@ -18,7 +18,7 @@ internal static class ConfigTable
             {
                 if (line.Length > 0 && line[0] != '#')
                 {
-                    var definition = resource == "topic.configs" ? Topic(line) : Broker(line);
+                    var definition = resource is "broker.configs" or "own.configs" ? Broker(line) : Topic(line);
                     table.Add(definition.Name, definition);
                 }
             }

@@ -77,6 +77,13 @@ public interface ITopicAdmin
 {
     ValueTask<CreateTopicOutcome> CreateAsync(NewTopic topic, bool validateOnly, CancellationToken cancel);
 
+    /// <summary>
+    /// Creates a topic that a client asked the metadata of (auto.create.topics.enable is the caller's to look at), with the broker's defaults; an internal
+    /// topic with its own settings. A topic that is there already is no error.
+    /// </summary>
+    ValueTask<CreateTopicOutcome> AutoCreateAsync(string name, CancellationToken cancel) =>
+        CreateAsync(new NewTopic(name, -1, -1, [], new Dictionary<string, string?>()), validateOnly: false, cancel);
+
     ValueTask<AdminError> DeleteAsync(TopicPicture topic, CancellationToken cancel);
 
     /// <summary>CreatePartitions: raises the count to <paramref name="count"/>; assignments may be null.</summary>
@@ -89,4 +96,30 @@ public interface ITopicAdmin
 
     ValueTask<AdminError> AlterConfigsAsync(
         ConfigResourceType type, string name, IReadOnlyList<ConfigChange> changes, bool validateOnly, CancellationToken cancel);
+}
+
+public static class TopicAdminExtensions
+{
+    /// <summary>
+    /// The older AlterConfigs request: what the resource sets becomes exactly <paramref name="configs"/>. Unlike the incremental form it is not safe
+    /// against another change at the same time, in Kafka no more than here.
+    /// </summary>
+    public static async ValueTask<AdminError> ReplaceConfigsAsync(
+        this ITopicAdmin admin, ConfigResourceType type, string name, IReadOnlyDictionary<string, string?> configs, bool validateOnly, CancellationToken cancel)
+    {
+        var (error, entries) = await admin.DescribeConfigsAsync(type, name, null, cancel);
+        if (error.Failed)
+            return error;
+        var own = type switch
+        {
+            ConfigResourceType.Topic => ConfigSource.DynamicTopic,
+            ConfigResourceType.Broker => name.Length == 0 ? ConfigSource.DynamicDefaultBroker : ConfigSource.DynamicBroker,
+            ConfigResourceType.ClientMetrics => ConfigSource.ClientMetrics,
+            ConfigResourceType.Group => ConfigSource.Group,
+            _ => ConfigSource.Unknown,
+        };
+        List<ConfigChange> changes = [.. configs.Select(c => new ConfigChange(c.Key, ConfigOperation.Set, c.Value))];
+        changes.AddRange(entries.Where(e => e.Source == own && !configs.ContainsKey(e.Name)).Select(e => new ConfigChange(e.Name, ConfigOperation.Delete, null)));
+        return await admin.AlterConfigsAsync(type, name, changes, validateOnly, cancel);
+    }
 }
