@@ -1,0 +1,160 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Pipelines;
+using Microsoft.Extensions.Logging;
+using OrleansStream.Gateway.Dispatch;
+using OrleansStream.Protocol;
+
+namespace OrleansStream.Gateway.Connections;
+
+/// <summary>
+/// One client's connection. Requests are read in order. Produce requests begin in that order and several may be under way; their answers are
+/// sent in order by <see cref="ResponseQueue"/>. Any other request waits until all earlier ones have been answered, as in Kafka.
+/// </summary>
+internal sealed class KafkaConnection
+{
+    private const int SizeBytes = sizeof(int);
+
+    private readonly Gateway _gateway;
+    private readonly Peer _peer;
+    private readonly PipeReader _input;
+    private readonly CancellationToken _closed;
+    private readonly ILogger _log;
+    private readonly RequestHeader _header = new();
+    private readonly ResponseWriter _responses;
+    private readonly ResponseQueue _queue;
+
+    public KafkaConnection(Gateway gateway, Peer peer, IDuplexPipe transport, CancellationToken closed)
+    {
+        _gateway = gateway;
+        _peer = peer;
+        _input = transport.Input;
+        _closed = closed;
+        _log = gateway.Log;
+        _responses = new ResponseWriter(gateway, transport.Output);
+        _queue = new ResponseQueue(_responses, StopReading, _log);
+    }
+
+    /// <summary>Serves the connection until the client goes, sends what cannot be read, or <paramref name="stopping"/> says to end after what is under way.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        using CancellationTokenRegistration stop = stopping.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), _input);
+        Task responder = _queue.RunAsync();
+        string? fault = null;
+        try
+        {
+            await ReadRequestsAsync(stopping);
+        }
+        catch (ProtocolException malformed)
+        {
+            fault = $"{Describe()}: {malformed.Message}";
+        }
+        catch (Exception end) when (end is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)
+        {
+            // The client is gone: there is nobody to tell.
+        }
+        catch (Exception defect)
+        {
+            _log.LogError(defect, "closing {Peer}: {Api} version {Version} failed", _peer.Address, (ApiKey)_header.ApiKey, _header.Version);
+        }
+
+        _queue.Complete();
+        await responder;
+        fault ??= _queue.CloseReason;
+        if (fault is not null)
+        {
+            _gateway.Metrics.Malformed();
+            _log.LogWarning("closing {Peer}: {Reason}", _peer.Address, fault);
+        }
+        _responses.Dispose();
+    }
+
+    private async Task ReadRequestsAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested && !_queue.Ended)
+        {
+            ReadOnlySequence<byte> buffer = await ReadAsync(SizeBytes);
+            if (buffer.Length < SizeBytes)
+                return;
+            int size = ReadSize(buffer);
+            if (size < 0 || size > _gateway.Options.MaxRequestBytes)
+                throw new ProtocolException($"a request of {size} bytes, where {_gateway.Options.MaxRequestBytes} is the most");
+            if (buffer.Length < SizeBytes + (long)size)
+            {
+                // Examined up to the start only: what is examined does not count towards ReadAtLeast.
+                _input.AdvanceTo(buffer.Start);
+                buffer = await ReadAsync(SizeBytes + size);
+                if (buffer.Length < SizeBytes + (long)size)
+                    return;
+            }
+            if (!await ServeAsync(buffer.Slice(SizeBytes, size)))
+                return;
+        }
+    }
+
+    private async ValueTask<ReadOnlySequence<byte>> ReadAsync(int atLeast)
+    {
+        // Not cancelled by the connection's end: what a client sent before it went (acks=0) still counts. The pipe completes by itself.
+        ReadResult result = await _input.ReadAtLeastAsync(atLeast);
+        return result.IsCanceled ? ReadOnlySequence<byte>.Empty : result.Buffer;
+    }
+
+    private static int ReadSize(in ReadOnlySequence<byte> buffer)
+    {
+        if (buffer.FirstSpan.Length >= SizeBytes)
+            return BinaryPrimitives.ReadInt32BigEndian(buffer.FirstSpan);
+        Span<byte> bytes = stackalloc byte[SizeBytes];
+        buffer.Slice(0, SizeBytes).CopyTo(bytes);
+        return BinaryPrimitives.ReadInt32BigEndian(bytes);
+    }
+
+    /// <summary>Begins one request and releases its frame. False: read no more.</summary>
+    private async ValueTask<bool> ServeAsync(ReadOnlySequence<byte> frame)
+    {
+        ApiHandler handler = Decode(frame, out IMessage request);
+        var context = new RequestContext(_gateway, _peer, handler.Api, _header.Version, _header.CorrelationId, _header.ClientId, _closed);
+        _gateway.Metrics.RequestRead(handler.Api, frame.Length + SizeBytes);
+        if (handler is IPipelinedHandler pipelined)
+        {
+            IPendingAnswer pending = await pipelined.StartAsync(request, context);
+            _input.AdvanceTo(frame.End);
+            await _queue.EnqueueAsync(handler, context, pending);
+            return true;
+        }
+
+        _input.AdvanceTo(frame.End);
+        await _queue.DrainAsync();
+        if (_queue.Ended)
+            return false;
+        Answer answer = await handler.HandleAsync(request, context);
+        if (answer.CloseReason is not null)
+            throw new ProtocolException(answer.CloseReason);
+        return await _responses.WriteAsync(handler, context, answer) && await _responses.FlushAsync();
+    }
+
+    private ApiHandler Decode(in ReadOnlySequence<byte> frame, out IMessage request)
+    {
+        var reader = new KafkaReader(frame);
+        _header.ReadStart(ref reader);
+        ApiHandler handler = _gateway.Apis.Find(_header.ApiKey) ?? throw new ProtocolException("this API is not served");
+        short version = _header.Version;
+        if (version < handler.MinVersion || version > handler.MaxVersion)
+        {
+            request = handler.RefuseVersion(version)
+                ?? throw new ProtocolException($"versions {handler.MinVersion} to {handler.MaxVersion} of this API are served");
+            return handler;
+        }
+        _header.ReadClient(ref reader, handler.RequestInfo.IsFlexible(version));
+        request = handler.Decode(ref reader, version);
+        return handler;
+    }
+
+    // Called by the queue when it cannot go on: the client is gone, or a request demands the connection's end.
+    private void StopReading() => _input.CancelPendingRead();
+
+    private string Describe()
+    {
+        string api = Enum.IsDefined((ApiKey)_header.ApiKey) ? ((ApiKey)_header.ApiKey).ToString() : $"API {_header.ApiKey}";
+        return $"{api} version {_header.Version} from client '{_header.ClientId}'";
+    }
+}

@@ -1,0 +1,29 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace OrleansStream.Gateway.Connections;
+
+/// <summary>Puts Kafka listeners into Kestrel.</summary>
+public static class KafkaListenerExtensions
+{
+    // Large enough that the socket goes on receiving while a request of 1 MB is taken in.
+    private const long ReadAheadBytes = 4 * 1024 * 1024;
+    private const long WriteBehindBytes = 1024 * 1024;
+
+    /// <summary>The sockets' settings: large pinned blocks, and buffers for requests and responses of megabytes.</summary>
+    public static IServiceCollection AddKafkaTransport(this IServiceCollection services) => services
+        .AddSingleton<IMemoryPoolFactory<byte>, BlockMemoryPoolFactory>()
+        .Configure<SocketTransportOptions>(options =>
+        {
+            options.MaxReadBufferSize = ReadAheadBytes;
+            options.MaxWriteBufferSize = WriteBehindBytes;
+            options.NoDelay = true;
+            options.Backlog = 1024;
+        });
+
+    public static void ListenKafka(this KestrelServerOptions kestrel, Gateway gateway, Listener listener) =>
+        kestrel.Listen(listener.EndPoint, options => options.Use(_ => new KafkaConnectionHandler(gateway, listener).OnConnectedAsync));
+}

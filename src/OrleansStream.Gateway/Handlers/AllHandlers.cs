@@ -1,0 +1,29 @@
+using OrleansStream.Gateway.Dispatch;
+
+namespace OrleansStream.Gateway.Handlers;
+
+/// <summary>Every API that is served, one line each. What is not here is not advertised.</summary>
+internal static class AllHandlers
+{
+    public static IReadOnlyList<ApiHandler> Make() =>
+    [
+        new ProduceHandler(),
+        new FetchHandler(),
+        new ListOffsetsHandler(),
+        new MetadataHandler(),
+        new FindCoordinatorHandler(),
+        new ApiVersionsHandler(),
+        new CreateTopicsHandler(),
+        new DeleteTopicsHandler(),
+        new InitProducerIdHandler(),
+        new OffsetForLeaderEpochHandler(),
+        new DescribeConfigsHandler(),
+        new AlterConfigsHandler(),
+        new DescribeLogDirsHandler(),
+        new CreatePartitionsHandler(),
+        new IncrementalAlterConfigsHandler(),
+        new DescribeClusterHandler(),
+        new ListConfigResourcesHandler(),
+        new DescribeTopicPartitionsHandler(),
+    ];
+}

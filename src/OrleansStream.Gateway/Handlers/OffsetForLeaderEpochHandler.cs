@@ -1,0 +1,44 @@
+using OrleansStream.Broker.Engine;
+using OrleansStream.Broker.Partitions;
+using OrleansStream.Broker.Topics;
+using OrleansStream.Gateway.Dispatch;
+using OrleansStream.Protocol;
+using OrleansStream.Protocol.Messages;
+
+namespace OrleansStream.Gateway.Handlers;
+
+/// <summary>OffsetForLeaderEpoch (KIP-101, KIP-320): where an epoch ended, so that a consumer sees that what it read was truncated.</summary>
+internal sealed class OffsetForLeaderEpochHandler : ApiHandler<OffsetForLeaderEpochRequest>
+{
+    protected override async ValueTask<Answer> AnswerAsync(OffsetForLeaderEpochRequest request, RequestContext context)
+    {
+        var response = new OffsetForLeaderEpochResponse();
+        foreach (OffsetForLeaderEpochRequest.OffsetForLeaderTopic asked in request.Topics)
+        {
+            var answered = new OffsetForLeaderEpochResponse.OffsetForLeaderTopicResult { Topic = asked.Topic };
+            context.Gateway.Engine.Cluster.TopicsByName.TryGetValue(asked.Topic, out TopicPicture? topic);
+            foreach (OffsetForLeaderEpochRequest.OffsetForLeaderPartition partition in asked.Partitions)
+            {
+                EpochEnd end = await FindAsync(topic, partition, context);
+                answered.Partitions.Add(new()
+                {
+                    Partition = partition.Partition,
+                    ErrorCode = context.Report(end.Error),
+                    LeaderEpoch = end.LeaderEpoch,
+                    EndOffset = end.EndOffset,
+                });
+            }
+            response.Topics.Add(answered);
+        }
+        return Answer.Of(response);
+    }
+
+    private static async ValueTask<EpochEnd> FindAsync(
+        TopicPicture? topic, OffsetForLeaderEpochRequest.OffsetForLeaderPartition asked, RequestContext context)
+    {
+        if (topic is null)
+            return new EpochEnd(ErrorCode.UnknownTopicOrPartition);
+        PartitionLease lease = await context.Gateway.Engine.GetPartitionAsync(topic, asked.Partition, context.Cancel);
+        return lease.Partition?.EndOffsetForEpoch(asked.CurrentLeaderEpoch, asked.LeaderEpoch) ?? new EpochEnd(lease.Error);
+    }
+}

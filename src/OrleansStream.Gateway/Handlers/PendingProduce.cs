@@ -1,0 +1,101 @@
+using OrleansStream.Broker.Partitions;
+using OrleansStream.Broker.Topics;
+using OrleansStream.Gateway.Dispatch;
+using OrleansStream.Protocol;
+using OrleansStream.Protocol.Messages;
+
+namespace OrleansStream.Gateway.Handlers;
+
+/// <summary>A Produce request whose appends have begun, one for each of its partitions in its order.</summary>
+internal sealed class PendingProduce(ProduceRequest request, RequestContext context) : IPendingAnswer
+{
+    private readonly List<ValueTask<AppendResult>> _appends = [];
+
+    public int ThrottleTimeMs { get; set; }
+
+    public void Add(AppendResult result) => _appends.Add(ValueTask.FromResult(result));
+
+    public void Add(ValueTask<AppendResult> append) => _appends.Add(append);
+
+    public async ValueTask<Answer> CompleteAsync()
+    {
+        var response = new ProduceResponse { ThrottleTimeMs = ThrottleTimeMs };
+        bool failed = false;
+        int next = 0;
+        foreach (ProduceRequest.TopicProduceData topicData in request.TopicData)
+        {
+            var topic = new ProduceResponse.TopicProduceResponse { Name = topicData.Name, TopicId = topicData.TopicId };
+            topic.PartitionResponses.EnsureCapacity(topicData.PartitionData.Count);
+            foreach (ProduceRequest.PartitionProduceData partitionData in topicData.PartitionData)
+            {
+                AppendResult result = await InTimeAsync(_appends[next++]);
+                failed |= result.Error != ErrorCode.None;
+                topic.PartitionResponses.Add(Describe(partitionData.Index, result, response, topicData));
+            }
+            response.Responses.Add(topic);
+        }
+
+        if (request.Acks != 0)
+            return Answer.Of(response);
+        // The client waits for no answer; that its connection ends is the only sign it can get.
+        return failed ? Answer.Close("an append with acks=0 failed") : Answer.Silence;
+    }
+
+    /// <summary>The client's own limit: after it the outcome is unknown to the client, whatever becomes of the append.</summary>
+    private ValueTask<AppendResult> InTimeAsync(ValueTask<AppendResult> append) =>
+        append.IsCompleted ? append : LimitAsync(append.AsTask());
+
+    private async ValueTask<AppendResult> LimitAsync(Task<AppendResult> append)
+    {
+        TimeSpan left = TimeSpan.FromMilliseconds(Math.Max(0, request.TimeoutMs)) - context.Gateway.Time.GetElapsedTime(context.StartedAt);
+        try
+        {
+            return await append.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, context.Gateway.Time);
+        }
+        catch (TimeoutException)
+        {
+            return new AppendResult(ErrorCode.RequestTimedOut);
+        }
+    }
+
+    private ProduceResponse.PartitionProduceResponse Describe(
+        int index, AppendResult result, ProduceResponse response, ProduceRequest.TopicProduceData topicData)
+    {
+        var partition = new ProduceResponse.PartitionProduceResponse
+        {
+            Index = index,
+            ErrorCode = context.Report(result.Error),
+            BaseOffset = result.BaseOffset,
+            LogAppendTimeMs = result.LogAppendTimeMs,
+            LogStartOffset = result.LogStartOffset,
+        };
+        if (result.Error == ErrorCode.None)
+            return partition;
+        if (context.Version >= 8)
+        {
+            partition.ErrorMessage = result.ErrorMessage;
+            foreach ((int batchIndex, string? message) in result.RecordErrors ?? [])
+                partition.RecordErrors.Add(new() { BatchIndex = batchIndex, BatchIndexErrorMessage = message });
+        }
+        if (result.Error == ErrorCode.NotLeaderOrFollower && context.Version >= 10)
+            NameLeader(index, partition, response, topicData);
+        return partition;
+    }
+
+    // KIP-951: the client learns the new leader without asking for metadata.
+    private void NameLeader(
+        int index, ProduceResponse.PartitionProduceResponse partition, ProduceResponse response, ProduceRequest.TopicProduceData topicData)
+    {
+        ClusterPicture cluster = context.Gateway.Engine.Cluster;
+        TopicPicture? topic = context.Version >= 13
+            ? cluster.TopicsById.GetValueOrDefault(topicData.TopicId)
+            : cluster.TopicsByName.GetValueOrDefault(topicData.Name);
+        if (topic is null || index >= topic.Partitions.Count)
+            return;
+        PartitionPicture leader = topic.Partitions[index];
+        partition.CurrentLeader = new() { LeaderId = leader.LeaderId, LeaderEpoch = leader.LeaderEpoch };
+        BrokerPicture? broker = cluster.Brokers.FirstOrDefault(b => b.NodeId == leader.LeaderId);
+        if (broker?.AddressFor(context.Peer) is { } address && !response.NodeEndpoints.Exists(n => n.NodeId == broker.NodeId))
+            response.NodeEndpoints.Add(new() { NodeId = broker.NodeId, Host = address.Host, Port = address.Port, Rack = broker.Rack });
+    }
+}
