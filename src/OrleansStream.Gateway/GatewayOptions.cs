@@ -15,6 +15,9 @@ public sealed record GatewayOptions
     /// <summary>Whether Metadata makes topics that are asked for and are not there (auto.create.topics.enable).</summary>
     public bool AutoCreateTopics { get; init; } = true;
 
+    /// <summary>What DescribeLogDirs calls the place of the data.</summary>
+    public string LogDirectory { get; init; } = "store";
+
     /// <summary>The most topic partitions that one DescribeTopicPartitions answers (max.request.partition.size.limit).</summary>
     public int MaxDescribedPartitions { get; init; } = 2000;
 }

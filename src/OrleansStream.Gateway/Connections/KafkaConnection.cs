@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Pipelines;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using OrleansStream.Gateway.Dispatch;
 using OrleansStream.Protocol;
