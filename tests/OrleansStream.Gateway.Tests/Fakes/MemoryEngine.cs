@@ -1,0 +1,86 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using OrleansStream.Broker.Engine;
+using OrleansStream.Broker.Partitions;
+using OrleansStream.Broker.Topics;
+using OrleansStream.Protocol;
+
+namespace OrleansStream.Gateway.Tests.Fakes;
+
+/// <summary>An engine in memory, of one broker, with just enough rules for the gateway's tests. Nothing is validated, nothing is durable.</summary>
+internal sealed class MemoryEngine : IEngine, ITopicAdmin
+{
+    private readonly ConcurrentDictionary<(Guid, int), MemoryPartition> _partitions = new();
+    private readonly Lock _lock = new();
+    private long _nextProducerId = 1000;
+
+    public MemoryEngine(string listener, string host, int port)
+    {
+        var broker = new BrokerPicture(1, null, new Dictionary<string, AdvertisedAddress> { [listener] = new(host, port) });
+        Cluster = new ClusterPicture("memory", 1, [broker], FrozenDictionary<string, TopicPicture>.Empty, FrozenDictionary<Guid, TopicPicture>.Empty);
+    }
+
+    public ClusterPicture Cluster { get; private set; }
+    public ITopicAdmin Topics => this;
+
+    /// <summary>What AdmitAsync answers as throttle time.</summary>
+    public int ThrottleMs { get; set; }
+
+    /// <summary>Whether appends stay open until <see cref="MemoryPartition.Release"/>.</summary>
+    public bool HoldAppends { get; set; }
+
+    public TopicPicture AddTopic(string name, int partitions = 1)
+    {
+        lock (_lock)
+        {
+            var topic = new TopicPicture(name, Guid.NewGuid(), false, 1, new TopicConfig(), [.. Enumerable.Repeat(new PartitionPicture(1, 0), partitions)]);
+            Publish(Cluster.TopicsByName.Values.Append(topic));
+            return topic;
+        }
+    }
+
+    public MemoryPartition Partition(TopicPicture topic, int index) =>
+        _partitions.GetOrAdd((topic.Id, index), key => new MemoryPartition(this, new(key.Item1, key.Item2)));
+
+    public ValueTask<PartitionLease> GetPartitionAsync(TopicPicture topic, int index, CancellationToken cancel) =>
+        ValueTask.FromResult((uint)index < (uint)topic.Partitions.Count
+            ? new PartitionLease(ErrorCode.None, Partition(topic, index))
+            : new PartitionLease(ErrorCode.UnknownTopicOrPartition, null));
+
+    public ValueTask<long> NextProducerIdAsync(CancellationToken cancel) => ValueTask.FromResult(Interlocked.Increment(ref _nextProducerId));
+
+    public ValueTask<int> AdmitAsync(int bytes, CancellationToken cancel) => ValueTask.FromResult(ThrottleMs);
+
+    public ValueTask<CreateTopicOutcome> CreateAsync(NewTopic topic, bool validateOnly, CancellationToken cancel)
+    {
+        if (Cluster.TopicsByName.ContainsKey(topic.Name))
+            return ValueTask.FromResult(new CreateTopicOutcome(new AdminError(ErrorCode.TopicAlreadyExists, $"Topic '{topic.Name}' already exists."), null, []));
+        TopicPicture made = AddTopic(topic.Name, topic.Partitions < 0 ? 1 : topic.Partitions);
+        return ValueTask.FromResult(new CreateTopicOutcome(AdminError.None, made, []));
+    }
+
+    public ValueTask<AdminError> DeleteAsync(TopicPicture topic, CancellationToken cancel)
+    {
+        lock (_lock)
+            Publish(Cluster.TopicsByName.Values.Where(t => t.Id != topic.Id));
+        return ValueTask.FromResult(AdminError.None);
+    }
+
+    public ValueTask<AdminError> AddPartitionsAsync(
+        string topic, int count, IReadOnlyList<IReadOnlyList<int>>? assignments, bool validateOnly, CancellationToken cancel) =>
+        ValueTask.FromResult(new AdminError(ErrorCode.InvalidPartitions));
+
+    public ValueTask<(AdminError Error, IReadOnlyList<ConfigEntry> Entries)> DescribeConfigsAsync(
+        ConfigResourceType type, string name, IReadOnlyList<string>? names, CancellationToken cancel) =>
+        ValueTask.FromResult<(AdminError, IReadOnlyList<ConfigEntry>)>((AdminError.None, []));
+
+    public ValueTask<AdminError> AlterConfigsAsync(
+        ConfigResourceType type, string name, IReadOnlyList<ConfigChange> changes, bool validateOnly, CancellationToken cancel) =>
+        ValueTask.FromResult(AdminError.None);
+
+    private void Publish(IEnumerable<TopicPicture> topics)
+    {
+        TopicPicture[] all = [.. topics];
+        Cluster = Cluster with { TopicsByName = all.ToFrozenDictionary(t => t.Name), TopicsById = all.ToFrozenDictionary(t => t.Id) };
+    }
+}
