@@ -25,6 +25,9 @@ internal sealed class KafkaConnection
     private readonly ResponseWriter _responses;
     private readonly ResponseQueue _queue;
 
+    // Whether the request at hand is known by its header, for the log line.
+    private bool _headerRead;
+
     public KafkaConnection(Gateway gateway, Peer peer, IDuplexPipe transport, CancellationToken closed)
     {
         _gateway = gateway;
@@ -48,7 +51,7 @@ internal sealed class KafkaConnection
         }
         catch (ProtocolException malformed)
         {
-            fault = $"{Describe()}: {malformed.Message}";
+            fault = Describe(malformed);
         }
         catch (Exception end) when (end is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)
         {
@@ -77,6 +80,7 @@ internal sealed class KafkaConnection
             ReadOnlySequence<byte> buffer = await ReadAsync(SizeBytes);
             if (buffer.Length < SizeBytes)
                 return;
+            _headerRead = false;
             int size = ReadSize(buffer);
             if (size < 0 || size > _gateway.Options.MaxRequestBytes)
                 throw new ProtocolException($"a request of {size} bytes, where {_gateway.Options.MaxRequestBytes} is the most");
@@ -137,6 +141,7 @@ internal sealed class KafkaConnection
     {
         var reader = new KafkaReader(frame);
         _header.ReadStart(ref reader);
+        _headerRead = true;
         ApiHandler handler = _gateway.Apis.Find(_header.ApiKey) ?? throw new ProtocolException("this API is not served");
         short version = _header.Version;
         if (version < handler.MinVersion || version > handler.MaxVersion)
@@ -153,9 +158,11 @@ internal sealed class KafkaConnection
     // Called by the queue when it cannot go on: the client is gone, or a request demands the connection's end.
     private void StopReading() => _input.CancelPendingRead();
 
-    private string Describe()
+    private string Describe(ProtocolException malformed)
     {
+        if (!_headerRead)
+            return malformed.Message;
         string api = Enum.IsDefined((ApiKey)_header.ApiKey) ? ((ApiKey)_header.ApiKey).ToString() : $"API {_header.ApiKey}";
-        return $"{api} version {_header.Version} from client '{_header.ClientId}'";
+        return $"{api} version {_header.Version}: {malformed.Message}";
     }
 }
