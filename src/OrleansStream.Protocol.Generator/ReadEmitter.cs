@@ -76,7 +76,7 @@ internal static class ReadEmitter
         else if (field.Struct is { } nested)
             code.Line(mayBeNull == "false"
                 ? $"m.{field.Name} = {nested.ClassName}.Read(ref r, version);"
-                : $"m.{field.Name} = {Guard(mayBeNull)}r.ReadInt8() < 0 ? null : {nested.ClassName}.Read(ref r, version);");
+                : $"m.{field.Name} = {Guard(mayBeNull)}{(field.IsTagged ? "r.ReadUnsignedVarint() == 0" : "r.ReadInt8() < 0")} ? null : {nested.ClassName}.Read(ref r, version);");
         else if (!Primitives.HasLength(field.Type))
             code.Line($"m.{field.Name} = r.Read{Primitives.Method(field.Type)}();");
         else if (mayBeNull == "false")
@@ -85,7 +85,9 @@ internal static class ReadEmitter
             Nullable(code, field, $"r.ReadNullable{Primitives.Method(field.Type)}({compact})", mayBeNull);
     }
 
-    /// <summary>A struct has a byte for null only in the versions where it may be null.</summary>
+    /// <summary>
+    /// A struct has a byte for null only in the versions where it may be null: -1 is null, and 1 a value, but in a tagged field 0 is null.
+    /// </summary>
     private static string Guard(string mayBeNull) => mayBeNull == "true" ? "" : $"({mayBeNull}) && ";
 
     private static void Nullable(Code code, Field field, string read, string mayBeNull)

@@ -14,8 +14,6 @@ internal static class SchemaChecks
             throw line.Error($"{field.Default} is no default for {(field.IsArray ? "[]" : "")}{field.Type}");
         if (field.IsNullable && field.Struct is null && !field.IsArray && !Primitives.CanBeNull(field.Type))
             throw line.Error($"{field.Type} cannot be null");
-        if (field.IsNullable && field.Struct is not null && !field.IsArray && field.Default != "null")
-            throw line.Error("a struct that may be null needs: = null");
         if (field.IsArray && field.Struct is null && !Primitives.CanBeElement(field.Type))
             throw line.Error($"arrays of {field.Type} are not supported");
         if (!field.IsTagged)

@@ -98,7 +98,7 @@ internal static class WriteEmitter
         if (field.IsArray || field.Type == "bytes")
             return $"{name} is not {{ Length: 0 }}";
         if (field.Struct is not null)
-            return $"{Shape.Backing(field)} is {{ IsDefault: false }}";
+            return (field.IsNullable ? $"{Shape.Backing(field)}IsNull || " : "") + $"{Shape.Backing(field)} is {{ IsDefault: false }}";
         return field.Type switch
         {
             "string" => $"{name} != {Shape.Initial(field)}",
@@ -136,7 +136,7 @@ internal static class WriteEmitter
             code.Line($"{name}{(field.IsNullable ? "!" : "")}.Write(w, version);");
             return;
         }
-        code.Line($"{(mayBeNull == "true" ? "" : $"if ({mayBeNull}) ")}w.WriteInt8({name} is null ? (sbyte)-1 : (sbyte)1);");
+        code.Line($"{(mayBeNull == "true" ? "" : $"if ({mayBeNull}) ")}w.WriteInt8({name} is null ? (sbyte){(field.IsTagged ? "0" : "-1")} : (sbyte)1);");
         code.Line($"{name}?.Write(w, version);");
     }
 

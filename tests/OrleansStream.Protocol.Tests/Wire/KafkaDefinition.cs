@@ -93,8 +93,9 @@ internal static class KafkaDefinition
         return text is "True" ? "true" : text;
     }
 
+    /// <summary>Kafka's generator takes a null of JSON (unlike the text "null") for nothing said.</summary>
     private static string? Text(JsonElement json, string name) =>
-        json.TryGetProperty(name, out JsonElement value) ? (value.ValueKind == JsonValueKind.String ? value.GetString() : value.ToString()) : null;
+        json.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? (value.ValueKind == JsonValueKind.String ? value.GetString() : value.ToString()) : null;
 
     private static VersionRange Range(string? text) =>
         text is null or "none" ? VersionRange.None : new SchemaLine(text, 0, null).TakeRange("a version range");

@@ -7,7 +7,12 @@ internal static class Schemas
 {
     public static string Root { get; } = FindRoot();
 
-    public static IReadOnlyDictionary<string, Message> Messages { get; } = Load();
+    private static readonly List<Schema> Files = Load();
+
+    public static IReadOnlyDictionary<string, Message> Messages { get; } = Files.SelectMany(file => file.Messages).ToDictionary(message => message.Name);
+
+    private static readonly Dictionary<string, string> Namespaces =
+        Files.SelectMany(file => file.Messages, (file, message) => (message.Name, file.Namespace)).ToDictionary();
 
     public static string GoldenFile { get; } = Path.Combine(Root, "tests", "golden", "messages.txt");
 
@@ -18,14 +23,13 @@ internal static class Schemas
     public static string? KafkaPeers { get; } = Existing("KAFKA_PEERS", "peers");
 
     /// <summary>The generated class of a message.</summary>
-    public static Type ClassOf(string message) =>
-        typeof(KafkaReader).Assembly.GetType($"OrleansStream.Protocol.Messages.{message}", throwOnError: true)!;
+    public static Type ClassOf(string message) => typeof(KafkaReader).Assembly.GetType($"{Namespaces[message]}.{message}", throwOnError: true)!;
 
-    private static Dictionary<string, Message> Load() =>
+    private static List<Schema> Load() =>
         Directory.EnumerateFiles(Path.Combine(Root, "src", "OrleansStream.Protocol", "Messages"), "*.schema", SearchOption.AllDirectories)
             .Order(StringComparer.Ordinal)
-            .SelectMany(file => SchemaParser.Parse(File.ReadLines(file)).Messages)
-            .ToDictionary(message => message.Name);
+            .Select(file => SchemaParser.Parse(File.ReadLines(file)))
+            .ToList();
 
     private static string? Existing(string variable, string folder)
     {
