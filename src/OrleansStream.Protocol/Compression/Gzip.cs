@@ -8,6 +8,9 @@ namespace OrleansStream.Protocol.Compression;
 /// </summary>
 internal static class Gzip
 {
+    /// <summary>What gzip makes of nothing; the library writes nothing then, which others cannot read.</summary>
+    private static ReadOnlySpan<byte> EmptyMember => [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
     public static unsafe void Decompress(ReadOnlySpan<byte> source, PooledBuffer destination)
     {
         if (source.IsEmpty)
@@ -41,6 +44,11 @@ internal static class Gzip
 
     public static void Compress(ReadOnlySpan<byte> source, PooledBuffer destination)
     {
+        if (source.IsEmpty)
+        {
+            destination.Write(EmptyMember);
+            return;
+        }
         using var output = new MemoryStream(source.Length / 2 + 64);
         using (var gzip = new GZipStream(output, CompressionLevel.Fastest, leaveOpen: true))
             gzip.Write(source);
