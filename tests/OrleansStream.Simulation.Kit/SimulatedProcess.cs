@@ -10,6 +10,8 @@ namespace OrleansStream.Simulation.Kit;
 public sealed class SimulatedProcess : IScheduler
 {
     private readonly LinkedList<Action> _onCrash = new();
+    private readonly List<(SendOrPostCallback, object?)> _held = [];
+    private bool _paused;
 
     public SimulatedProcess(SimulationScheduler world, string name, TimeSpan clockSkew = default)
     {
@@ -46,6 +48,30 @@ public sealed class SimulatedProcess : IScheduler
                 first.Value();
             }
         }
+    }
+
+    /// <summary>Nothing of the process runs until <see cref="Resume"/>, as in a long collection or a suspended machine; what it asked for goes on.</summary>
+    public void Pause() => _paused = true;
+
+    public void Resume()
+    {
+        _paused = false;
+        foreach (var (callback, state) in _held)
+        {
+            World.Post(this, callback, state);
+        }
+
+        _held.Clear();
+    }
+
+    internal bool Hold(SendOrPostCallback callback, object? state)
+    {
+        if (_paused)
+        {
+            _held.Add((callback, state));
+        }
+
+        return _paused;
     }
 
     public void Start(string name, Func<Task> body) => World.Post(this, _ => Observe(name, body), null);

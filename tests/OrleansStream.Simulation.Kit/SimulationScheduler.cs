@@ -163,7 +163,7 @@ public sealed class SimulationScheduler
         var item = _runnable[index];
         _runnable.RemoveAt(index);
         Digest = (Digest ^ (ulong)(index * 31 + _runnable.Count) ^ ((ulong)NowTicks << 16)) * 1099511628211;
-        if (item.Owner is { Alive: false })
+        if (item.Owner is { Alive: false } || item.Owner?.Hold(item.Callback, item.State) == true)
         {
             return;
         }

@@ -28,18 +28,19 @@ internal enum BlockKind : ushort
 /// 48  8  length of the entries behind this header, in bytes, without padding
 /// 56  4  number of entries
 /// 60  4  checksum of the block before; 0 in the first block and in objects
-/// 64  4  checksum: CRC32C of bytes 0..63 and the entries, seeded with the checksum of the block before
-/// 68  4  header checksum: CRC32C of bytes 0..67
-/// 72  8  zero
+/// 64  8  everything below this number was durable when the commit was made: what is missing below it was lost, not never written
+/// 72  4  checksum: CRC32C of bytes 0..71 and the entries, seeded with the checksum of the block before
+/// 76  4  header checksum: CRC32C of bytes 0..75
 /// </code>
 /// </summary>
 internal readonly record struct BlockHeader(
-    BlockKind Kind, Guid Incarnation, long Number, long LowestKept, long WrittenMs, long EntriesLength, int EntryCount, uint PreviousChecksum, uint Checksum)
+    BlockKind Kind, Guid Incarnation, long Number, long LowestKept, long WrittenMs, long EntriesLength, int EntryCount, uint PreviousChecksum,
+    long DurableBelow, uint Checksum)
 {
     public const int Size = 80;
     public const ushort Version = 1;
-    private const int Checked = 64;
-    private const int HeaderChecked = 68;
+    private const int Checked = 72;
+    private const int HeaderChecked = 76;
     private const uint Magic = 0x4A54534F;
 
     /// <summary>Writes the header but for its checksums; answers the checksum of what it wrote, to be continued over the entries.</summary>
@@ -56,14 +57,15 @@ internal readonly record struct BlockHeader(
         BinaryPrimitives.WriteInt64LittleEndian(to[48..], EntriesLength);
         BinaryPrimitives.WriteInt32LittleEndian(to[56..], EntryCount);
         BinaryPrimitives.WriteUInt32LittleEndian(to[60..], PreviousChecksum);
+        BinaryPrimitives.WriteInt64LittleEndian(to[64..], DurableBelow);
         return Crc32C.Append(PreviousChecksum, to[..Checked]);
     }
 
     /// <summary>Writes the checksums, once the one over the entries is known.</summary>
     public static void Finish(Span<byte> to, uint checksum)
     {
-        BinaryPrimitives.WriteUInt32LittleEndian(to[64..], checksum);
-        BinaryPrimitives.WriteUInt32LittleEndian(to[68..], Crc32C.Compute(to[..HeaderChecked]));
+        BinaryPrimitives.WriteUInt32LittleEndian(to[72..], checksum);
+        BinaryPrimitives.WriteUInt32LittleEndian(to[76..], Crc32C.Compute(to[..HeaderChecked]));
     }
 
     /// <summary>Writes a header that has no entries behind it.</summary>
@@ -75,7 +77,7 @@ internal readonly record struct BlockHeader(
         header = default;
         if (from.Length < Size || BinaryPrimitives.ReadUInt32LittleEndian(from) != Magic
             || BinaryPrimitives.ReadUInt16LittleEndian(from[4..]) != Version
-            || BinaryPrimitives.ReadUInt32LittleEndian(from[68..]) != Crc32C.Compute(from[..HeaderChecked]))
+            || BinaryPrimitives.ReadUInt32LittleEndian(from[76..]) != Crc32C.Compute(from[..HeaderChecked]))
         {
             return false;
         }
@@ -89,7 +91,8 @@ internal readonly record struct BlockHeader(
             BinaryPrimitives.ReadInt64LittleEndian(from[48..]),
             BinaryPrimitives.ReadInt32LittleEndian(from[56..]),
             BinaryPrimitives.ReadUInt32LittleEndian(from[60..]),
-            BinaryPrimitives.ReadUInt32LittleEndian(from[64..]));
+            BinaryPrimitives.ReadInt64LittleEndian(from[64..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(from[72..]));
         return header.EntriesLength >= 0 && header.EntryCount >= 0;
     }
 

@@ -39,7 +39,7 @@ internal sealed class Commit
     public long PaddedLength(int alignment) => (BlockHeader.Size + EntriesLength + alignment - 1) / alignment * alignment;
 
     /// <summary>Gives the commit its number and lays it out; the checksum is in <see cref="Header"/>.</summary>
-    public void Seal(BlockKind kind, Guid incarnation, long number, long lowestKept, long nowMs, uint previousChecksum, int alignment)
+    public void Seal(BlockKind kind, Guid incarnation, long number, long lowestKept, long durableBelow, long nowMs, uint previousChecksum, int alignment)
     {
         var size = BlockHeader.Size + Entries.Count * EntryCodec.HeaderSize;
         if (_headers.Length < size)
@@ -47,7 +47,7 @@ internal sealed class Commit
             _headers = new byte[Math.Max(size, _headers.Length * 2)];
         }
 
-        var header = new BlockHeader(kind, incarnation, number, lowestKept, nowMs, EntriesLength, Entries.Count, previousChecksum, 0);
+        var header = new BlockHeader(kind, incarnation, number, lowestKept, nowMs, EntriesLength, Entries.Count, previousChecksum, durableBelow, 0);
         var checksum = header.Begin(_headers);
         _parts.Clear();
         var from = 0;

@@ -193,7 +193,7 @@ internal sealed class DiskJournal : IJournal
             await RollAsync(length);
         }
 
-        _commit.Seal(BlockKind.DiskBlock, Id, _nextNumber, _retained.Lowest(_nextNumber), _ports.NowMilliseconds, _checksum, Alignment);
+        _commit.Seal(BlockKind.DiskBlock, Id, _nextNumber, _retained.Lowest(_nextNumber), _nextNumber, _ports.NowMilliseconds, _checksum, Alignment);
         var started = _ports.Time.GetTimestamp();
         await _file.WriteAsync(_position, _commit.Parts, CancellationToken.None);
         JournalMetrics.Committed(_ports.Time.GetElapsedTime(started), _commit.Length);

@@ -68,7 +68,7 @@ internal static class JournalFiles
 
         await using var file = await folder.OpenAsync(name, DiskJournal.Alignment, cancel);
         var bytes = new byte[DiskJournal.Alignment];
-        new BlockHeader(BlockKind.FenceMarker, journalId, lastNumber, lowestKept, nowMs, 0, 0, 0, 0).WriteWhole(bytes);
+        new BlockHeader(BlockKind.FenceMarker, journalId, lastNumber, lowestKept, nowMs, 0, 0, 0, lastNumber + 1, 0).WriteWhole(bytes);
         await file.WriteAsync(0, [bytes], cancel);
     }
 }
