@@ -18,6 +18,12 @@ public interface IEngine
     /// </summary>
     ValueTask<PartitionLease> GetPartitionAsync(TopicPicture topic, int index, CancellationToken cancel);
 
+    /// <summary>
+    /// A client asked about this topic and is likely to use it: its partitions are opened in the background, so that their leader epochs are known
+    /// (-1 until then, which clients take for "not told") and the first request need not wait. Returns at once.
+    /// </summary>
+    void Touch(TopicPicture topic) { }
+
     ITopicAdmin Topics { get; }
 
     /// <summary>Gives out producer ids, each at most once in the life of the cluster (InitProducerId, KIP-98).</summary>

@@ -12,6 +12,7 @@ internal enum CellKind : byte
     Topic = 2,
     Configs = 3,
     ProducerIds = 4,
+    Owner = 5,
 }
 
 /// <summary>

@@ -15,8 +15,9 @@ internal sealed class ClusterView
     private readonly RuntimePorts _ports;
     private readonly Func<Guid, int, int> _leaderEpoch;
     private readonly Lock _lock = new();
+    private readonly Lock _publishLock = new();
     private readonly Dictionary<string, TopicPicture> _topics = new(StringComparer.Ordinal);
-    private HashSet<string> _dirty = new(StringComparer.Ordinal);
+    private SortedSet<string> _dirty = new(StringComparer.Ordinal);
     private bool _allDirty;
     private bool _running;
     private TaskCompletionSource? _next;
@@ -43,6 +44,13 @@ internal sealed class ClusterView
     }
 
     public ClusterPicture Current => Volatile.Read(ref _current);
+
+    /// <summary>This broker's addresses are known, or others.</summary>
+    public void Advertise(BrokerPicture broker)
+    {
+        lock (_publishLock)
+            Volatile.Write(ref _current, Current with { Brokers = [.. Current.Brokers.Select(b => b.NodeId == broker.NodeId ? broker : b)] });
+    }
 
     /// <summary>Called after a topic has a new picture (null: it is gone), before that is published; on the run that makes pictures.</summary>
     public Action<string, TopicPicture?>? Redrawn { get; set; }
@@ -85,7 +93,7 @@ internal sealed class ClusterView
     {
         while (true)
         {
-            HashSet<string> dirty;
+            SortedSet<string> dirty;
             bool all;
             TaskCompletionSource? done;
             lock (_lock)
@@ -98,7 +106,7 @@ internal sealed class ClusterView
                     _next = null;
                     return;
                 }
-                (dirty, _dirty) = (_dirty, new HashSet<string>(StringComparer.Ordinal));
+                (dirty, _dirty) = (_dirty, new SortedSet<string>(StringComparer.Ordinal));
                 (all, _allDirty) = (_allDirty, false);
                 // Whoever asks from here on waits for the next round, or for the end of this one if there is no other.
                 (done, _next) = (_next, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -127,7 +135,8 @@ internal sealed class ClusterView
     {
         var byName = _topics.ToFrozenDictionary(StringComparer.Ordinal);
         var byId = _topics.Values.ToFrozenDictionary(t => t.Id);
-        Volatile.Write(ref _current, Current with { TopicsByName = byName, TopicsById = byId });
+        lock (_publishLock)
+            Volatile.Write(ref _current, Current with { TopicsByName = byName, TopicsById = byId });
     }
 
     public TopicPicture Draw(string name, StoredTopic topic)

@@ -59,10 +59,10 @@ internal sealed class TopicCatalogue
 
     public StoredTopic? Find(string name) => _cells.TryGetValue(name, out var cell) ? cell.Value?.Live : null;
 
-    /// <summary>Every topic that lives.</summary>
+    /// <summary>Every topic that lives, in the order of the names: a hash's order would differ from run to run.</summary>
     public IEnumerable<(string Name, StoredTopic Topic)> Topics()
     {
-        foreach (var (name, cell) in _cells)
+        foreach (var (name, cell) in Sorted())
         {
             if (cell.Value?.Live is { } live)
                 yield return (name, live);
@@ -72,12 +72,14 @@ internal sealed class TopicCatalogue
     /// <summary>Deleted topics whose data is still to be removed.</summary>
     public IEnumerable<(string Name, DoomedTopic Topic)> Doomed()
     {
-        foreach (var (name, cell) in _cells)
+        foreach (var (name, cell) in Sorted())
         {
             foreach (var doomed in cell.Value?.Doomed ?? [])
                 yield return (name, doomed);
         }
     }
+
+    public bool HasDoomed(string name) => _cells.TryGetValue(name, out var cell) && cell.Value is { Doomed.Count: > 0 };
 
     /// <summary>A topic whose name would be the same in Kafka's metrics, other than <paramref name="name"/> itself.</summary>
     public string? Colliding(string name)
@@ -168,6 +170,8 @@ internal sealed class TopicCatalogue
             }
         }
     }
+
+    private IEnumerable<KeyValuePair<string, StoredCell<TopicRecord>>> Sorted() => _cells.OrderBy(c => c.Key, StringComparer.Ordinal);
 
     private StoredCell<TopicRecord> Cell(string name) =>
         _cells.GetOrAdd(name, static (n, self) => new StoredCell<TopicRecord>(self._store, self._ports, Prefix + n, TopicRecord.Codec), this);
