@@ -16,6 +16,9 @@ public enum LogStatus
 
     /// <summary>Sealed data cannot be read while the store is away: retriable.</summary>
     StoreUnavailable,
+
+    /// <summary>Sealed data is missing or not what was sealed: KAFKA_STORAGE_ERROR, and a line in the log.</summary>
+    Corrupt,
 }
 
 /// <summary>A log that contradicts itself: a gap or an overlap of offsets in what was recovered. The sentence names partition, epoch and offsets.</summary>

@@ -1,38 +1,309 @@
 using System.Buffers;
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using OrleansStream.Protocol.Records;
+using OrleansStream.Storage.Journals;
+using OrleansStream.Storage.Segments;
 
 namespace OrleansStream.Storage.Logs;
 
-/// <summary>Where an append landed. <paramref name="Status"/> is not Ok where the log takes no appends any more; then there is no entry.</summary>
+/// <summary>
+/// Where an append landed; where <paramref name="Status"/> is not Ok, the log takes no appends any more. <paramref name="Durable"/> completes when the
+/// journal has it, or with why it never will; it may be left alone.
+/// </summary>
 public readonly record struct LogAppend(LogStatus Status, long BaseOffset, long LastOffset, ValueTask<LogStatus> Durable);
 
-/// <summary>What a read gave: whole batches out of hot memory or the read cache, valid until disposed.</summary>
+/// <summary>What a read gave: whole batches out of hot memory or the read cache, valid until the hold is disposed.</summary>
 public readonly record struct LogRead(LogStatus Status, ReadOnlySequence<byte> Batches, IDisposable? Hold);
 
-/// <summary>The log of one partition under one leader epoch. Thread-safe.</summary>
+/// <summary>What <see cref="LogOpener"/> has gathered for a log that begins to serve.</summary>
+internal sealed record OpenedLog(
+    PartitionId Id, int LeaderEpoch, OwnedManifest Manifest, IJournal Journal, ILogState State, LogConfig Config,
+    HotSegment Hot, UnsealedTail Tail, EpochCache Epochs, ImmutableDictionary<ListedJournal, long> EarlierEnds, long EndOffset);
+
+/// <summary>
+/// The log of one partition under one leader epoch: hot tail, sealed runs, high watermark. It takes appends until its journal is fenced, another owner
+/// takes the partition, or it is closed; it answers reads below its high watermark after that too. Thread-safe.
+/// </summary>
 public sealed class PartitionLog
 {
+    private readonly LogHost _host;
+    private readonly IJournal _journal;
+    private readonly ILogState _state;
+    private readonly HotSegment _hot;
+    private readonly UnsealedTail _tail;
+    private readonly EpochCache _epochs;
+    private readonly ColdLog _cold;
+    private readonly LogSealing _sealing;
+    private readonly DurableWaiters _waiters = new();
+    private readonly Watchers _watchers = new();
+    private readonly TaskCompletionSource<LogStatus> _steppedDown = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ILogger _logger;
+    private LogConfig _config;
+    private long _nextOffset;
+    private long _highWatermark;
+    private volatile LogStatus _status;
+
+    internal PartitionLog(LogHost host, OpenedLog opened)
+    {
+        _host = host;
+        _journal = opened.Journal;
+        _state = opened.State;
+        _hot = opened.Hot;
+        _tail = opened.Tail;
+        _epochs = opened.Epochs;
+        _config = opened.Config;
+        Id = opened.Id;
+        LeaderEpoch = opened.LeaderEpoch;
+        Manifest = opened.Manifest;
+        _cold = new ColdLog(opened.Id, opened.Manifest, host.Segments, host.Store);
+        _logger = host.Ports.Logs.CreateLogger<PartitionLog>();
+        _sealing = new LogSealing(this, host, opened);
+        _nextOffset = _highWatermark = opened.EndOffset;
+    }
+
     /// <summary>Held while offsets are assigned. A caller whose decision depends on the log's state holds it while it decides and appends.</summary>
     public Lock Sync { get; } = new();
 
-    public PartitionId Id => throw new NotImplementedException();
-    public int LeaderEpoch => throw new NotImplementedException();
-    public long LogStartOffset => throw new NotImplementedException();
-    public long HighWatermark => throw new NotImplementedException();
-    public long EndOffset => throw new NotImplementedException();
-    public long SizeBytes => throw new NotImplementedException();
+    public PartitionId Id { get; }
+    public int LeaderEpoch { get; }
+    public long LogStartOffset => Manifest.Current.LogStartOffset;
+
+    /// <summary>The offset after the last durable record: what may be read lies below.</summary>
+    public long HighWatermark => Volatile.Read(ref _highWatermark);
+
+    /// <summary>The offset that the next record gets.</summary>
+    public long EndOffset => Volatile.Read(ref _nextOffset);
+
+    /// <summary>Bytes of record batches, sealed and not.</summary>
+    public long SizeBytes
+    {
+        get
+        {
+            lock (Sync)
+                return Manifest.Current.SealedBytes + _tail.Bytes + _tail.FrozenBytes;
+        }
+    }
 
     /// <summary>Ok while the log takes appends.</summary>
-    public LogStatus Status => throw new NotImplementedException();
+    public LogStatus Status => _status;
 
     /// <summary>Completes when the log takes no appends any more, with the reason. Reads up to the high watermark go on.</summary>
-    public Task<LogStatus> SteppedDown => throw new NotImplementedException();
+    public Task<LogStatus> SteppedDown => _steppedDown.Task;
 
-    public void Configure(LogConfig config) => throw new NotImplementedException();
+    internal OwnedManifest Manifest { get; }
+    /// <summary>Whether its hot memory is gone.</summary>
+    internal bool Retired { get; private set; }
 
-    /// <summary>Assigns offsets, copies into hot memory, hands to the journal; all before it returns.</summary>
-    public LogAppend Append(ReadOnlySequence<byte> batches) => throw new NotImplementedException();
+    internal IJournal Journal => _journal;
+    internal LogSealing Sealing => _sealing;
 
-    public ValueTask<LogRead> ReadAsync(long offset, int maxBytes, bool atLeastOne, long upTo, CancellationToken cancel) => throw new NotImplementedException();
+    public void Configure(LogConfig config)
+    {
+        lock (Sync)
+            _config = config;
+    }
 
-    public IDisposable Watch(ILogWatcher watcher) => throw new NotImplementedException();
+    /// <summary>
+    /// Assigns offsets and leader epoch, copies into hot memory and hands it to the journal, all before it returns; <paramref name="batches"/> are whole,
+    /// validated record batches and may be reused at once.
+    /// </summary>
+    public LogAppend Append(in ReadOnlySequence<byte> batches)
+    {
+        CheckWhole(batches);
+        var length = (int)batches.Length;
+        lock (Sync)
+        {
+            if (_status != LogStatus.Ok)
+                return new LogAppend(_status, -1, -1, default);
+            RollBefore(length);
+            var part = _hot.Reserve(length, _nextOffset);
+            var room = part.Tail[..length];
+            batches.CopyTo(room.Span);
+            var baseOffset = _nextOffset;
+            var next = baseOffset;
+            for (var at = 0; at < length;)
+            {
+                var batch = room.Span[at..];
+                RecordBatchPatch.AssignOffset(batch, next, LeaderEpoch);
+                var header = RecordBatchHeader.Read(batch);
+                part.Add(header);
+                _state.Apply(batch[..(int)header.SizeInBytes]);
+                next = header.NextOffset;
+                at += (int)header.SizeInBytes;
+            }
+            Volatile.Write(ref _nextOffset, next);
+            _tail.Added(part, length, _tail.Bytes == 0 ? _host.Ports.NowMilliseconds : 0);
+            var entry = new AppendEntry(this, part.Chunk, room, baseOffset, next - 1);
+            var durable = entry.Durable;
+            _journal.Append(entry);
+            return new LogAppend(LogStatus.Ok, baseOffset, next - 1, durable);
+        }
+    }
+
+    /// <summary>Completes when the record at <paramref name="offset"/>, which was appended before, is durable, or never will be.</summary>
+    public ValueTask<LogStatus> WaitDurableAsync(long offset)
+    {
+        if (offset < HighWatermark)
+            return new ValueTask<LogStatus>(LogStatus.Ok);
+        var waiting = _waiters.Add(offset);
+        _waiters.Advance(HighWatermark, _status == LogStatus.Ok || InFlight ? LogStatus.Ok : _status);
+        return new ValueTask<LogStatus>(waiting);
+    }
+
+    /// <summary>Whether the log was closed in good order and its last appends are still on their way.</summary>
+    private bool InFlight => _sealing.Leaving && !_fenced;
+    private volatile bool _fenced;
+
+    /// <summary>
+    /// Whole batches from the one that holds <paramref name="offset"/> on, up to <paramref name="upTo"/> and never beyond the high watermark. Completes
+    /// synchronously where they are hot. Empty at the limit; OutOfRange below the log's start or above its end.
+    /// </summary>
+    public ValueTask<LogRead> ReadAsync(long offset, int maxBytes, bool atLeastOne, long upTo, CancellationToken cancel)
+    {
+        if (offset < LogStartOffset || offset > EndOffset)
+            return new ValueTask<LogRead>(new LogRead(LogStatus.OutOfRange, default, null));
+        var limit = Math.Min(upTo, HighWatermark);
+        if (offset >= limit || (maxBytes <= 0 && !atLeastOne))
+            return new ValueTask<LogRead>(new LogRead(LogStatus.Ok, default, null));
+        return _hot.TryRead(offset, limit, maxBytes, atLeastOne, out var read)
+            ? new ValueTask<LogRead>(read)
+            : Guarded(_cold.ReadAsync(_hot, offset, limit, maxBytes, atLeastOne, cancel));
+    }
+
+    /// <summary>The first batch below <paramref name="upTo"/> with a timestamp not below the given one (milliseconds); empty where there is none.</summary>
+    public ValueTask<LogRead> FindTimestampAsync(long timestamp, long upTo, CancellationToken cancel) =>
+        Guarded(_cold.FindTimestampAsync(_hot, timestamp, Math.Min(upTo, HighWatermark), cancel));
+
+    /// <summary>The largest timestamp of any batch below <paramref name="upTo"/>, in milliseconds; -1 where there is none.</summary>
+    public long MaxTimestamp(long upTo) => _cold.MaxTimestamp(_hot, Math.Min(upTo, HighWatermark));
+
+    /// <summary>The largest leader epoch not above the given one, and the offset after its last record; (-1, -1) where it is not known.</summary>
+    public (int LeaderEpoch, long EndOffset) EndOfEpoch(int leaderEpoch) => _epochs.EndOf(leaderEpoch, EndOffset);
+
+    /// <summary>The leader epoch of the record at an offset; -1 where it is not known.</summary>
+    public int EpochOf(long offset) => _epochs.EpochOf(offset);
+
+    /// <summary>Registers a watcher; dispose to unregister.</summary>
+    public IDisposable Watch(ILogWatcher watcher) => _watchers.Add(watcher);
+
+    /// <summary>The offset after everything that is sealed.</summary>
+    public long SealedEndOffset => Manifest.Current.SealedEndOffset;
+
+    /// <summary>Ends appends for good. Those in flight end as the journal says.</summary>
+    internal void StepDown(LogStatus reason)
+    {
+        lock (Sync)
+        {
+            if (_status != LogStatus.Ok)
+                return;
+            _status = reason;
+        }
+        _steppedDown.TrySetResult(reason);
+        if (!InFlight)
+            _waiters.Advance(HighWatermark, reason);
+        _watchers.Notify();
+    }
+
+    /// <summary>Ends appends in good order: what is in flight becomes durable, everything is sealed, and the journal leaves the manifest.</summary>
+    internal void Close()
+    {
+        lock (Sync)
+        {
+            _sealing.Leave();
+            FreezeLocked();
+        }
+        StepDown(LogStatus.NotLeader);
+    }
+
+    /// <summary>Called by an entry whose commit has ended, on the journal's loop.</summary>
+    internal LogStatus Completed(AppendEntry entry, JournalOutcome outcome)
+    {
+        if (outcome != JournalOutcome.Durable)
+        {
+            _fenced = true;
+            StepDown(_host.FencedStatus);
+            _waiters.Advance(HighWatermark, _status);
+            return _host.FencedStatus;
+        }
+        var highWatermark = entry.LastOffset + 1;
+        // A full fence: a waiter that is being registered either sees this or is seen below.
+        Interlocked.Exchange(ref _highWatermark, highWatermark);
+        _waiters.Advance(highWatermark, LogStatus.Ok);
+        _watchers.Notify();
+        if (_sealing.ReadyFrom <= highWatermark)
+            _host.Sealer.Ready(this);
+        return LogStatus.Ok;
+    }
+
+    /// <summary>Freezes what is not frozen yet, so that the sealer may take it once it is durable.</summary>
+    internal void Freeze()
+    {
+        lock (Sync)
+            FreezeLocked();
+    }
+
+    /// <summary>Bytes since the last freeze and when the first came (Unix milliseconds), and whether segment.ms has passed since.</summary>
+    internal (long Bytes, bool Expired) Unfrozen(long nowMs)
+    {
+        lock (Sync)
+            return (_tail.Bytes, _tail.Bytes > 0 && nowMs - _tail.SinceMs >= _config.SegmentMs);
+    }
+
+    /// <summary>Drops this log's hot memory: another log serves the partition, or it is deleted.</summary>
+    internal void Retire()
+    {
+        Retired = true;
+        lock (Sync)
+            _hot.Clear();
+    }
+
+    private void RollBefore(int length)
+    {
+        var full = _tail.Bytes + length > _config.SegmentBytes;
+        // Runs end where chunks end if they can, so that no chunk is left half empty.
+        if (_tail.Bytes > 0 && (full || (_tail.Bytes >= _host.Options.SealTargetBytes && _hot.NeedsPart(length))))
+            FreezeLocked();
+    }
+
+    private void FreezeLocked()
+    {
+        if (_tail.Bytes == 0)
+            return;
+        _hot.Close();
+        _tail.Freeze(_state.Snapshot());
+        _sealing.Frozen(_tail.FirstFrozen!);
+        if (_sealing.ReadyFrom <= HighWatermark)
+            _host.Sealer.Ready(this);
+    }
+
+    private static void CheckWhole(in ReadOnlySequence<byte> batches)
+    {
+        var rest = batches;
+        do
+        {
+            if (!RecordBatchHeader.TryRead(rest, out var header) || header.SizeInBytes > rest.Length || header.BatchLength < RecordBatchHeader.Size - RecordBatchLayout.LengthOverhead
+                || header.LastOffsetDelta < 0)
+                throw new ArgumentException("an append is not a sequence of whole record batches", nameof(batches));
+            rest = rest.Slice(header.SizeInBytes);
+        }
+        while (!rest.IsEmpty);
+    }
+
+    private async ValueTask<LogRead> Guarded(ValueTask<LogRead> reading)
+    {
+        try
+        {
+            return await reading;
+        }
+        catch (Ports.StoreUnavailableException)
+        {
+            return new LogRead(LogStatus.StoreUnavailable, default, null);
+        }
+        catch (Exception e) when (e is SegmentCorruptException or LogCorruptException or Ports.ObjectNotFoundException)
+        {
+            _logger.LogError(e, "Partition {Partition}: sealed data cannot be read.", Id);
+            return new LogRead(LogStatus.Corrupt, default, null);
+        }
+    }
 }
