@@ -254,10 +254,11 @@ public sealed class LogHost : IAsyncDisposable
                 if (log.Journal == journal)
                     log.StepDown(FencedStatus);
             }
+            // Before another log replays it, nothing may write to it any more.
+            await journal.DisposeAsync();
             if (await OpenJournalAsync() is not { } opened)
                 return;
             next.SetResult(opened);
-            await journal.DisposeAsync();
         }
     }
 

@@ -43,6 +43,7 @@ public sealed class PartitionLog
     private long _nextOffset;
     private long _highWatermark;
     private volatile LogStatus _status;
+    private volatile bool _fenced;
 
     internal PartitionLog(LogHost host, OpenedLog opened)
     {
@@ -153,7 +154,6 @@ public sealed class PartitionLog
 
     /// <summary>Whether the log was closed in good order and its last appends are still on their way.</summary>
     private bool InFlight => _sealing.Leaving && !_fenced;
-    private volatile bool _fenced;
 
     /// <summary>
     /// Whole batches from the one that holds <paramref name="offset"/> on, up to <paramref name="upTo"/> and never beyond the high watermark. Completes
@@ -199,6 +199,11 @@ public sealed class PartitionLog
                 return;
             _status = reason;
         }
+        SteppedDownWith(reason);
+    }
+
+    private void SteppedDownWith(LogStatus reason)
+    {
         _steppedDown.TrySetResult(reason);
         if (!InFlight)
             _waiters.Advance(HighWatermark, reason);
@@ -212,8 +217,11 @@ public sealed class PartitionLog
         {
             _sealing.Leave();
             FreezeLocked();
+            if (_status != LogStatus.Ok)
+                return;
+            _status = LogStatus.NotLeader;
         }
-        StepDown(LogStatus.NotLeader);
+        SteppedDownWith(LogStatus.NotLeader);
     }
 
     /// <summary>Called by an entry whose commit has ended, on the journal's loop.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers;
 using OrleansStream.Storage.Memory;
+using OrleansStream.Storage.Segments;
 
 namespace OrleansStream.Storage.Logs;
 

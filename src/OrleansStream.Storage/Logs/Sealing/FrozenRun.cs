@@ -1,4 +1,5 @@
 using System.Buffers;
+using OrleansStream.Storage.Segments;
 
 namespace OrleansStream.Storage.Logs;
 
