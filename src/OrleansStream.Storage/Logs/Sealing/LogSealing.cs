@@ -17,14 +17,14 @@ internal sealed class LogSealing(PartitionLog log, LogHost host, OpenedLog opene
     private readonly UnsealedTail _tail = opened.Tail;
     private readonly EpochCache _epochs = opened.Epochs;
     private readonly ImmutableDictionary<ListedJournal, long> _earlierEnds = opened.EarlierEnds;
-    private long _readyFrom = opened.Tail.FirstFrozen?.EndOffset ?? long.MaxValue;
+    private FrozenRun? _next = opened.Tail.FirstFrozen;
     private volatile bool _leaving;
 
     /// <summary>The sealer's: whether this log waits in its queue or is in one of its jobs.</summary>
     public bool Queued { get; set; }
 
     /// <summary>The high watermark from which on the first frozen run may be sealed.</summary>
-    public long ReadyFrom => Volatile.Read(ref _readyFrom);
+    public long ReadyFrom => Volatile.Read(ref _next)?.EndOffset ?? long.MaxValue;
 
     /// <summary>Whether the log is being closed in good order: its journal leaves the manifest with the last run.</summary>
     public bool Leaving => _leaving;
@@ -32,14 +32,8 @@ internal sealed class LogSealing(PartitionLog log, LogHost host, OpenedLog opene
     /// <summary>Whether there is something to do for the sealer: a durable run, or journals of earlier owners that hold nothing any more.</summary>
     public bool Ready => !log.Retired && !_manifest.Lost && (ReadyFrom <= log.HighWatermark || HasStaleJournals);
 
-    public FrozenRun? NextRun
-    {
-        get
-        {
-            lock (log.Sync)
-                return _tail.FirstFrozen is { } run && run.EndOffset <= log.HighWatermark ? run : null;
-        }
-    }
+    /// <summary>The first frozen run, if it is durable. No lock: the sealer asks under its own, which is taken under the log's elsewhere.</summary>
+    public FrozenRun? NextRun => Volatile.Read(ref _next) is { } run && run.EndOffset <= log.HighWatermark ? run : null;
 
     public long FrozenBytes
     {
@@ -62,8 +56,8 @@ internal sealed class LogSealing(PartitionLog log, LogHost host, OpenedLog opene
         }
     }
 
-    /// <summary>Under the log's lock.</summary>
-    public void Frozen(FrozenRun first) => Volatile.Write(ref _readyFrom, first.EndOffset);
+    /// <summary>Under the log's lock. A full fence: whoever moves the high watermark meanwhile sees the run, or the caller sees the high watermark.</summary>
+    public void Frozen(FrozenRun first) => Interlocked.Exchange(ref _next, first);
 
     public void Leave() => _leaving = true;
 
@@ -78,7 +72,7 @@ internal sealed class LogSealing(PartitionLog log, LogHost host, OpenedLog opene
         lock (log.Sync)
         {
             _tail.Sealed(run);
-            Volatile.Write(ref _readyFrom, _tail.FirstFrozen?.EndOffset ?? long.MaxValue);
+            Interlocked.Exchange(ref _next, _tail.FirstFrozen);
         }
         foreach (var part in run.Parts)
             host.Memory.AddEvictable(part);
