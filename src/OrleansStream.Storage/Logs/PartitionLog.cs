@@ -268,9 +268,10 @@ public sealed class PartitionLog
 
     private void RollBefore(int length)
     {
-        var full = _tail.Bytes + length > _config.SegmentBytes;
+        var target = _host.Options.SealTargetBytes;
         // Runs end where chunks end if they can, so that no chunk is left half empty.
-        if (_tail.Bytes > 0 && (full || (_tail.Bytes >= _host.Options.SealTargetBytes && _hot.NeedsPart(length))))
+        var full = _tail.Bytes + length > Math.Min(_config.SegmentBytes, 2L * target);
+        if (_tail.Bytes > 0 && (full || (_tail.Bytes >= target && _hot.NeedsPart(length))))
             FreezeLocked();
     }
 

@@ -33,9 +33,13 @@ public sealed class ChunkPool : IDisposable
         _source = source;
         _ports = ports;
         _budget = budget;
+        MaxClass = Math.Max(0, Array.FindLastIndex(SizeClasses, length => length <= budget.LimitBytes / 64));
         _classes = [.. SizeClasses.Select(length => new SizeClass(length))];
         _trim = ports.Time.CreateTimer(static pool => ((ChunkPool)pool!).Trim(), this, IdleBeforeReturn, IdleBeforeReturn);
     }
+
+    /// <summary>The largest class that a partition climbs to: a small part of the budget, as the rest of a frozen chunk is lost until it is sealed.</summary>
+    public int MaxClass { get; }
 
     /// <summary>Bytes of chunks that wait to be leased.</summary>
     public long IdleBytes => Interlocked.Read(ref _idleBytes);
@@ -64,7 +68,7 @@ public sealed class ChunkPool : IDisposable
             MakeRoom(minLength);
             return new Chunk(this, _source.Allocate(minLength), minLength, -1);
         }
-        var index = Math.Max(fitting, Math.Clamp(wantedClass, 0, SizeClasses.Length - 1));
+        var index = Math.Max(fitting, Math.Clamp(wantedClass, 0, MaxClass));
         var length = SizeClasses[index];
         _budget.Leased(length);
         IMemoryOwner<byte>? owner = null;
@@ -99,10 +103,10 @@ public sealed class ChunkPool : IDisposable
     /// <summary>Smaller chunks are not worth the background work.</summary>
     private const int EagerFromClass = 2;
 
-    /// <summary>Allocates and touches <paramref name="bytes"/> of the largest class, so that the first burst meets warm memory.</summary>
+    /// <summary>Allocates and touches <paramref name="bytes"/> in large chunks, so that the first burst meets warm memory.</summary>
     public void Warm(long bytes)
     {
-        var index = SizeClasses.Length - 1;
+        var index = MaxClass;
         for (long done = 0; done < bytes && HasRoomFor(SizeClasses[index]); done += SizeClasses[index])
             AddTouched(index);
     }

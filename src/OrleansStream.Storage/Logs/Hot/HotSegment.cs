@@ -52,7 +52,7 @@ internal sealed class HotSegment(ChunkPool pool, TimeProvider time)
         if (active.Free > active.Chunk.Length / 2 || took > 10 * FilledFast)
             _sizeClass = Math.Max(0, _sizeClass - 1);
         else if (took < FilledFast)
-            _sizeClass = Math.Min(ChunkPool.SizeClasses.Length - 1, Math.Max(_sizeClass, active.Chunk.SizeClass) + 1);
+            _sizeClass = Math.Min(pool.MaxClass, Math.Max(_sizeClass, active.Chunk.SizeClass) + 1);
     }
 
     /// <summary>Takes over a part that replay has filled.</summary>
