@@ -58,7 +58,7 @@ public ref struct KafkaReader
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public sbyte ReadInt8()
     {
-        if (_at < _span.Length)
+        if ((uint)_at < (uint)_span.Length)
             return (sbyte)_span[_at++];
         return (sbyte)SlowByte();
     }
@@ -111,7 +111,7 @@ public ref struct KafkaReader
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public uint ReadUnsignedVarint()
     {
-        if (_at < _span.Length && _span[_at] < 0x80)
+        if ((uint)_at < (uint)_span.Length && _span[_at] < 0x80)
             return _span[_at++];
         return SlowUnsignedVarint();
     }

@@ -236,7 +236,7 @@ public sealed class KafkaWriter : IDisposable
     }
 
     /// <summary>
-    /// Writes everything to the pipe, flushing every 256 KiB, so that a large fetch to a slow client does not pile up in the pipe, and at the end.
+    /// Writes everything to the pipe, flushing every 256 to 512 KiB, so that a large fetch to a slow client does not pile up in the pipe, and at the end.
     /// Returns the last flush: where it says completed or cancelled, the rest was not written.
     /// </summary>
     public async ValueTask<FlushResult> WriteToAsync(PipeWriter pipe, CancellationToken cancel = default)
@@ -251,13 +251,11 @@ public sealed class KafkaWriter : IDisposable
             from = splice.At;
             foreach (ReadOnlyMemory<byte> part in splice.Bytes)
             {
-                for (ReadOnlyMemory<byte> rest = part; !rest.IsEmpty;)
+                for (int at = 0; at < part.Length; at += FlushBytes)
                 {
-                    int size = Math.Min(rest.Length, FlushBytes - unflushed);
-                    if (size > 0)
-                        pipe.Write(rest.Span[..size]);
-                    rest = rest[Math.Max(size, 0)..];
-                    unflushed += Math.Max(size, 0);
+                    int size = Math.Min(FlushBytes, part.Length - at);
+                    pipe.Write(part.Span.Slice(at, size));
+                    unflushed += size;
                     if (unflushed < FlushBytes)
                         continue;
                     unflushed = 0;
