@@ -1,0 +1,48 @@
+using System.Runtime.InteropServices;
+
+namespace OrleansStream.Platform.Files;
+
+/// <summary>Native buffers aligned for direct I/O, kept for reuse.</summary>
+internal sealed unsafe class StagingBuffers(int bytes) : IDisposable
+{
+    public const int Alignment = 4096;
+
+    private readonly Lock _lock = new();
+    private readonly Stack<nint> _free = new();
+    private bool _disposed;
+
+    public int Bytes { get; } = bytes;
+
+    public byte* Rent()
+    {
+        lock (_lock)
+        {
+            if (_free.TryPop(out var buffer))
+                return (byte*)buffer;
+        }
+        return (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, Alignment);
+    }
+
+    public void Return(byte* buffer)
+    {
+        lock (_lock)
+        {
+            if (!_disposed)
+            {
+                _free.Push((nint)buffer);
+                return;
+            }
+        }
+        NativeMemory.AlignedFree(buffer);
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _disposed = true;
+            while (_free.TryPop(out var buffer))
+                NativeMemory.AlignedFree((void*)buffer);
+        }
+    }
+}
