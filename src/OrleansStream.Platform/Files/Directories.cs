@@ -12,6 +12,18 @@ internal static class Directories
         Posix.Sync(directory, path);
     }
 
+    /// <summary>The same, where somebody else may be removing the directory with its last entry.</summary>
+    public static void SyncIfThere(string path)
+    {
+        try
+        {
+            Sync(path);
+        }
+        catch (IOException) when (!Directory.Exists(path))
+        {
+        }
+    }
+
     /// <summary>Creates a directory and those above it, each entry durable.</summary>
     public static void CreateDurably(string path)
     {

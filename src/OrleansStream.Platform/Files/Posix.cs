@@ -108,19 +108,26 @@ internal static unsafe partial class Posix
         long total = 0;
         while (total < length)
         {
-            var read = ReadAt(file, buffer + total, (nuint)(length - total), position + total);
+            var read = ReadOnce(file, buffer + total, length - total, position + total, path);
             if (read == 0)
                 break;
-            if (read < 0)
-            {
-                var errno = Marshal.GetLastPInvokeError();
-                if (errno == EINTR)
-                    continue;
-                throw Error("read", path, errno);
-            }
             total += read;
         }
         return total;
+    }
+
+    /// <summary>One read, possibly short; 0 at the end of the file.</summary>
+    public static long ReadOnce(SafeFileHandle file, byte* buffer, long length, long position, string path)
+    {
+        while (true)
+        {
+            var read = ReadAt(file, buffer, (nuint)length, position);
+            if (read >= 0)
+                return read;
+            var errno = Marshal.GetLastPInvokeError();
+            if (errno != EINTR)
+                throw Error("read", path, errno);
+        }
     }
 
     public static void DataSync(SafeFileHandle file, string path)

@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace OrleansStream.Platform.Files;
 
-/// <summary>Native buffers aligned for direct I/O, kept for reuse.</summary>
-internal sealed unsafe class StagingBuffers(int bytes) : IDisposable
+/// <summary>Native buffers aligned for direct I/O; some are kept for reuse.</summary>
+internal sealed unsafe class StagingBuffers(int bytes, int kept) : IDisposable
 {
     public const int Alignment = 4096;
 
     private readonly Lock _lock = new();
     private readonly Stack<nint> _free = new();
-    private bool _disposed;
+    private int _kept = kept;
 
     public int Bytes { get; } = bytes;
 
@@ -27,7 +27,7 @@ internal sealed unsafe class StagingBuffers(int bytes) : IDisposable
     {
         lock (_lock)
         {
-            if (!_disposed)
+            if (_free.Count < _kept)
             {
                 _free.Push((nint)buffer);
                 return;
@@ -40,7 +40,7 @@ internal sealed unsafe class StagingBuffers(int bytes) : IDisposable
     {
         lock (_lock)
         {
-            _disposed = true;
+            _kept = 0;
             while (_free.TryPop(out var buffer))
                 NativeMemory.AlignedFree((void*)buffer);
         }

@@ -11,7 +11,7 @@ namespace OrleansStream.Platform.Journals;
 public sealed class JournalFolder : IJournalFolder, IDisposable
 {
     private readonly FolderLock _lock;
-    private readonly StagingBuffers _staging = new(4 << 20);
+    private readonly StagingBuffers _staging = new(4 << 20, kept: 2);
     private readonly bool _direct;
 
     /// <summary>
