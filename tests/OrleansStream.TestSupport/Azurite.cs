@@ -44,8 +44,9 @@ public sealed class Azurite : IDisposable
             var at = line.IndexOf("listens on http://127.0.0.1:", StringComparison.Ordinal);
             if (at < 0)
                 continue;
-            process.OutputDataReceived += static (_, _) => { };
-            process.BeginOutputReadLine();
+            // Read on, so that a full pipe never stops it.
+            _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+            _ = process.StandardError.BaseStream.CopyToAsync(Stream.Null);
             return (new Azurite(process, int.Parse(line[(line.LastIndexOf(':') + 1)..], CultureInfo.InvariantCulture)), null);
         }
         throw new InvalidOperationException($"Azurite ended at its start: {await process.StandardError.ReadToEndAsync()}");

@@ -1,4 +1,5 @@
 using Azure.Core;
+using Azure.Core.Pipeline;
 using Azure.Identity;
 using Azure.Storage.Blobs;
 
@@ -22,6 +23,7 @@ internal static class AzureConnection
         options.Diagnostics.IsLoggingEnabled = false;
         options.Diagnostics.IsDistributedTracingEnabled = false;
         options.Diagnostics.IsTelemetryEnabled = false;
+        options.AddPolicy(new SinglePutPolicy(), HttpPipelinePosition.PerCall);
         return ServiceOf(connection, options).GetBlobContainerClient(container);
     }
 

@@ -57,7 +57,7 @@ public sealed class AzureObjectStore : IObjectStore
         PutAsync(name, content, new BlobRequestConditions { IfNoneMatch = ETag.All }, cancel);
 
     public ValueTask<PutResult> ReplaceAsync(string name, ReadOnlySequence<byte> content, string etag, CancellationToken cancel) =>
-        PutAsync(name, content, new BlobRequestConditions { IfMatch = new ETag(etag) }, cancel);
+        PutAsync(name, content, new BlobRequestConditions { IfMatch = new ETag($"\"{etag}\"") }, cancel);
 
     public async ValueTask<StoredObject?> ReadAsync(string name, CancellationToken cancel)
     {
@@ -66,7 +66,7 @@ public sealed class AzureObjectStore : IObjectStore
             return await AttemptAsync($"read '{name}'", async () =>
             {
                 var result = (await _retrying.GetBlobClient(name).DownloadContentAsync(cancel)).Value;
-                return new StoredObject(result.Content.ToMemory(), result.Details.ETag.ToString());
+                return new StoredObject(result.Content.ToMemory(), Plain(result.Details.ETag));
             }, cancel);
         }
         catch (ObjectNotFoundException)
@@ -108,10 +108,10 @@ public sealed class AzureObjectStore : IObjectStore
     {
         try
         {
-            var info = content.Length <= _options.BlockBytes
+            var etag = content.Length <= _options.BlockBytes
                 ? await UploadAsync(name, content, conditions, cancel)
                 : await UploadBlocksAsync(name, content, conditions, cancel);
-            return PutResult.Done(info.ETag.ToString());
+            return PutResult.Done(etag);
         }
         catch (RequestFailedException error) when (IsConflict(error))
         {
@@ -128,23 +128,21 @@ public sealed class AzureObjectStore : IObjectStore
         }
     }
 
-    private async Task<BlobContentInfo> UploadAsync(string name, ReadOnlySequence<byte> content, BlobRequestConditions conditions, CancellationToken cancel)
+    private async Task<string> UploadAsync(string name, ReadOnlySequence<byte> content, BlobRequestConditions conditions, CancellationToken cancel)
     {
         using var stream = new SequenceStream(content);
-        var options = new BlobUploadOptions
-        {
-            Conditions = conditions,
-            // One request, come what may: pieces would be buffered and sent without us.
-            TransferOptions = new Azure.Storage.StorageTransferOptions { InitialTransferSize = long.MaxValue, MaximumTransferSize = long.MaxValue },
-        };
-        return (await _once.GetBlockBlobClient(name).UploadAsync(stream, options, cancel)).Value;
+        using var put = conditions.IfNoneMatch is { } none
+            ? SinglePutPolicy.Begin("If-None-Match", none.ToString())
+            : SinglePutPolicy.Begin("If-Match", conditions.IfMatch!.Value.ToString());
+        var response = await _once.GetBlockBlobClient(name).StageBlockAsync("AAAA", stream, cancellationToken: cancel);
+        return Plain(response.GetRawResponse().Headers.ETag!.Value);
     }
 
     /// <summary>
     /// Blocks go up side by side and may be tried again, since they are nothing until they are committed, under the condition, once. Blocks of an upload that
     /// fails vanish by themselves after a week.
     /// </summary>
-    private async Task<BlobContentInfo> UploadBlocksAsync(
+    private async Task<string> UploadBlocksAsync(
         string name, ReadOnlySequence<byte> content, BlobRequestConditions conditions, CancellationToken cancel)
     {
         var blob = _retrying.GetBlockBlobClient(name);
@@ -163,17 +161,25 @@ public sealed class AzureObjectStore : IObjectStore
             await blob.StageBlockAsync(ids[i], stream, cancellationToken: stop);
         });
         var options = new CommitBlockListOptions { Conditions = conditions };
-        return (await _once.GetBlockBlobClient(name).CommitBlockListAsync(ids, options, cancel)).Value;
+        return Plain((await _once.GetBlockBlobClient(name).CommitBlockListAsync(ids, options, cancel)).Value.ETag);
     }
+
+    /// <summary>Without the quotes, which the SDK sometimes keeps and sometimes does not.</summary>
+    private static string Plain(ETag etag) => etag.ToString().Trim('"');
 
     private static bool IsConflict(RequestFailedException error) =>
         error.Status == 412
         || (error.Status == 409 && error.ErrorCode == BlobErrorCode.BlobAlreadyExists)
         || (error.Status == 404 && error.ErrorCode == BlobErrorCode.BlobNotFound);
 
-    private static bool IsUnavailable(Exception error, CancellationToken cancel) =>
-        error is RequestFailedException or IOException or HttpRequestException or AggregateException or Azure.Identity.AuthenticationFailedException
-        || (error is OperationCanceledException && !cancel.IsCancellationRequested);
+    /// <summary>The network's and the service's failures; a missing assembly is an IOException too, and a defect.</summary>
+    private static bool IsUnavailable(Exception error, CancellationToken cancel) => error switch
+    {
+        FileNotFoundException or FileLoadException => false,
+        OperationCanceledException => !cancel.IsCancellationRequested,
+        AggregateException several => several.InnerExceptions.All(e => IsUnavailable(e, cancel)),
+        _ => error is RequestFailedException or IOException or HttpRequestException or Azure.Identity.AuthenticationFailedException,
+    };
 
     private static async Task<T> AttemptAsync<T>(string what, Func<Task<T>> call, CancellationToken cancel)
     {

@@ -17,6 +17,6 @@ public static class SegmentDirectory
             store, info.Name, info.Length - SegmentFormat.TrailerLength, SegmentFormat.TrailerLength, cancel);
         var (position, length) = SegmentFormat.ReadTrailer(trailer, info.Name, info.Length);
         var bytes = await SegmentFooter.FetchAsync(store, info.Name, position, length, cancel);
-        return SegmentFooter.DecodeDirectory(SegmentFormat.Unseal(bytes, "the directory", info.Name, position), info.Name, info.Length);
+        return SegmentFooter.DecodeDirectory(bytes, info.Name, position, info.Length);
     }
 }

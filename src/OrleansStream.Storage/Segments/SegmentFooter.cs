@@ -1,57 +1,70 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using OrleansStream.Protocol;
 using OrleansStream.Protocol.Records;
 using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Storage.Segments;
 
-/// <summary>Codes and reads the messages in the footer of a sealed object: the index of each run, and the directory of all.</summary>
+/// <summary>
+/// Codes and reads the messages in the footer of a sealed object (SegmentFooter.schema): a version, int16, the message, then the CRC32C of both.
+/// Later versions of the program add tagged fields, which earlier ones skip.
+/// </summary>
 internal static class SegmentFooter
 {
     private const int ChunkBytes = 28;
 
     public static byte[] EncodeIndex(SegmentIndex index)
     {
-        using var stream = new MemoryStream();
-        using var w = new BinaryWriter(stream);
-        w.Write(SegmentFormat.Version);
-        WriteRun(w, index.Partition, index.LeaderEpoch, index.BaseOffset, index.LastOffset, index.Position, index.Length, index.Crc,
-            index.FirstTimestamp, index.MaxTimestamp);
-        var chunks = EncodeChunks(index);
-        w.Write(chunks.Length);
-        w.Write(chunks);
-        w.Write(index.Epochs.Count);
-        foreach (var epoch in index.Epochs)
+        var data = new SegmentIndexData
         {
-            w.Write(epoch.LeaderEpoch);
-            w.Write(epoch.StartOffset);
-        }
-        w.Write(index.ProducerSnapshot.Length);
-        w.Write(index.ProducerSnapshot.Span);
-        return Seal(stream);
+            TopicId = index.Partition.TopicId,
+            PartitionIndex = index.Partition.Index,
+            LeaderEpoch = index.LeaderEpoch,
+            BaseOffset = index.BaseOffset,
+            LastOffset = index.LastOffset,
+            Position = index.Position,
+            Length = index.Length,
+            Checksum = index.Crc,
+            FirstTimestamp = index.FirstTimestamp,
+            MaxTimestamp = index.MaxTimestamp,
+            Chunks = EncodeChunks(index),
+            ProducerSnapshot = index.ProducerSnapshot.ToArray(),
+        };
+        foreach (var epoch in index.Epochs)
+            data.Epochs.Add(new SegmentIndexData.EpochData { LeaderEpoch = epoch.LeaderEpoch, StartOffset = epoch.StartOffset });
+        return Encode(data, SegmentIndexData.HighestVersion);
     }
 
     public static byte[] EncodeDirectory(IReadOnlyList<SealedRun> runs)
     {
-        using var stream = new MemoryStream();
-        using var w = new BinaryWriter(stream);
-        w.Write(SegmentFormat.Version);
-        w.Write(runs.Count);
+        var data = new SegmentDirectoryData();
         foreach (var run in runs)
         {
-            WriteRun(w, run.Partition, run.LeaderEpoch, run.BaseOffset, run.LastOffset, run.Position, run.Length, run.Crc,
-                run.FirstTimestamp, run.MaxTimestamp);
-            w.Write(run.IndexPosition);
-            w.Write(run.IndexLength);
+            data.Runs.Add(new SegmentDirectoryData.RunData
+            {
+                TopicId = run.Partition.TopicId,
+                PartitionIndex = run.Partition.Index,
+                LeaderEpoch = run.LeaderEpoch,
+                BaseOffset = run.BaseOffset,
+                LastOffset = run.LastOffset,
+                Position = run.Position,
+                Length = run.Length,
+                Checksum = run.Crc,
+                FirstTimestamp = run.FirstTimestamp,
+                MaxTimestamp = run.MaxTimestamp,
+                IndexPosition = run.IndexPosition,
+                IndexLength = run.IndexLength,
+            });
         }
-        return Seal(stream);
+        return Encode(data, SegmentDirectoryData.HighestVersion);
     }
 
     /// <summary>Fetches and checks a run's index, and that it is the one that the manifest means.</summary>
     public static async ValueTask<SegmentIndex> ReadIndexAsync(IObjectStore store, SealedRun run, CancellationToken cancel)
     {
         var bytes = await FetchAsync(store, run.ObjectName, run.IndexPosition, run.IndexLength, cancel);
-        var message = SegmentFormat.Unseal(bytes, $"the index of {run.Partition}", run.ObjectName, run.IndexPosition);
-        var index = DecodeIndex(message, run.ObjectName);
+        var index = DecodeIndex(Decode<SegmentIndexData>(bytes, $"the index of {run.Partition}", run.ObjectName, run.IndexPosition));
         if (index.Partition != run.Partition || index.BaseOffset != run.BaseOffset || index.LastOffset != run.LastOffset
             || index.Position != run.Position || index.Length != run.Length || index.Crc != run.Crc
             || SegmentIndexBuilder.ChecksumOfChunks(index.Chunks) != run.Crc)
@@ -59,20 +72,10 @@ internal static class SegmentFooter
         return index;
     }
 
-    public static IReadOnlyList<SealedRun> DecodeDirectory(ReadOnlyMemory<byte> message, string name, long objectLength)
-    {
-        using var r = new BinaryReader(new MemoryStream(message.ToArray()));
-        SegmentFormat.CheckVersion(r.ReadInt16(), name);
-        var runs = new SealedRun[r.ReadInt32()];
-        for (var i = 0; i < runs.Length; i++)
-        {
-            var run = ReadRun(r);
-            runs[i] = new SealedRun(
-                name, objectLength, run.Partition, run.LeaderEpoch, run.BaseOffset, run.LastOffset, run.Position, run.Length, run.Crc,
-                run.FirstTimestamp, run.MaxTimestamp, r.ReadInt64(), r.ReadInt32());
-        }
-        return runs;
-    }
+    public static IReadOnlyList<SealedRun> DecodeDirectory(byte[] bytes, string name, long position, long objectLength) =>
+        [.. Decode<SegmentDirectoryData>(bytes, "the directory", name, position).Runs.Select(run => new SealedRun(
+            name, objectLength, new PartitionId(run.TopicId, run.PartitionIndex), run.LeaderEpoch, run.BaseOffset, run.LastOffset, run.Position,
+            run.Length, run.Checksum, run.FirstTimestamp, run.MaxTimestamp, run.IndexPosition, run.IndexLength))];
 
     public static async ValueTask<byte[]> FetchAsync(IObjectStore store, string name, long position, int length, CancellationToken cancel)
     {
@@ -81,31 +84,21 @@ internal static class SegmentFooter
         return read == length ? bytes : throw new SegmentCorruptException($"'{name}' ends at byte {position + read}, {position + length} are due");
     }
 
-    private static SegmentIndex DecodeIndex(ReadOnlyMemory<byte> message, string name)
+    private static SegmentIndex DecodeIndex(SegmentIndexData data) => new()
     {
-        using var r = new BinaryReader(new MemoryStream(message.ToArray()));
-        SegmentFormat.CheckVersion(r.ReadInt16(), name);
-        var run = ReadRun(r);
-        var chunks = DecodeChunks(r.ReadBytes(r.ReadInt32()), run.BaseOffset);
-        var epochs = new EpochStart[r.ReadInt32()];
-        for (var i = 0; i < epochs.Length; i++)
-            epochs[i] = new EpochStart(r.ReadInt32(), r.ReadInt64());
-        return new SegmentIndex
-        {
-            Partition = run.Partition,
-            LeaderEpoch = run.LeaderEpoch,
-            BaseOffset = run.BaseOffset,
-            LastOffset = run.LastOffset,
-            Position = run.Position,
-            Length = run.Length,
-            Crc = run.Crc,
-            FirstTimestamp = run.FirstTimestamp,
-            MaxTimestamp = run.MaxTimestamp,
-            Chunks = chunks,
-            Epochs = epochs,
-            ProducerSnapshot = r.ReadBytes(r.ReadInt32()),
-        };
-    }
+        Partition = new PartitionId(data.TopicId, data.PartitionIndex),
+        LeaderEpoch = data.LeaderEpoch,
+        BaseOffset = data.BaseOffset,
+        LastOffset = data.LastOffset,
+        Position = data.Position,
+        Length = data.Length,
+        Crc = data.Checksum,
+        FirstTimestamp = data.FirstTimestamp,
+        MaxTimestamp = data.MaxTimestamp,
+        Chunks = DecodeChunks(data.Chunks, data.BaseOffset),
+        Epochs = [.. data.Epochs.Select(e => new EpochStart(e.LeaderEpoch, e.StartOffset))],
+        ProducerSnapshot = data.ProducerSnapshot,
+    };
 
     private static byte[] EncodeChunks(SegmentIndex index)
     {
@@ -135,31 +128,37 @@ internal static class SegmentFooter
         return chunks;
     }
 
-    private static void WriteRun(
-        BinaryWriter w, PartitionId partition, int leaderEpoch, long baseOffset, long lastOffset, long position, long length, uint crc,
-        long firstTimestamp, long maxTimestamp)
+    private static byte[] Encode(IMessage message, short version)
     {
-        w.Write(partition.TopicId.ToByteArray());
-        w.Write(partition.Index);
-        w.Write(leaderEpoch);
-        w.Write(baseOffset);
-        w.Write(lastOffset);
-        w.Write(position);
-        w.Write(length);
-        w.Write(crc);
-        w.Write(firstTimestamp);
-        w.Write(maxTimestamp);
+        using var w = new KafkaWriter();
+        w.WriteInt16(version);
+        message.Write(w, version);
+        var bytes = new ArrayBufferWriter<byte>(w.Length + sizeof(uint));
+        w.CopyTo(bytes);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.GetSpan(sizeof(uint)), Crc32C.Compute(bytes.WrittenSpan));
+        bytes.Advance(sizeof(uint));
+        return bytes.WrittenSpan.ToArray();
     }
 
-    private static SealedRun ReadRun(BinaryReader r) => new(
-        "", 0, new PartitionId(new Guid(r.ReadBytes(16)), r.ReadInt32()), r.ReadInt32(), r.ReadInt64(), r.ReadInt64(), r.ReadInt64(),
-        r.ReadInt64(), r.ReadUInt32(), r.ReadInt64(), r.ReadInt64(), 0, 0);
-
-    private static byte[] Seal(MemoryStream stream)
+    private static T Decode<T>(byte[] bytes, string what, string name, long position)
+        where T : IMessage<T>
     {
-        Span<byte> crc = stackalloc byte[4];
-        BinaryPrimitives.WriteUInt32BigEndian(crc, Crc32C.Compute(stream.GetBuffer().AsSpan(0, (int)stream.Length)));
-        stream.Write(crc);
-        return stream.ToArray();
+        var length = bytes.Length - sizeof(uint);
+        if (length < sizeof(short) || Crc32C.Compute(bytes.AsSpan(0, length)) != BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(length)))
+            throw new SegmentCorruptException($"{what} of '{name}' at byte {position}, {bytes.Length} bytes, does not match its checksum");
+        var r = new KafkaReader(bytes.AsMemory(0, length));
+        var version = r.ReadInt16();
+        if (version < T.Info.LowestVersion || version > T.Info.HighestVersion)
+            throw new UnsupportedFormatException($"{what} of '{name}' has format version {version}; the newest known here is {T.Info.HighestVersion}");
+        try
+        {
+            var message = T.Read(ref r, version);
+            r.ExpectEnd();
+            return message;
+        }
+        catch (ProtocolException error)
+        {
+            throw new SegmentCorruptException($"{what} of '{name}' at byte {position} is not coded as it should be: {error.Message}", error);
+        }
     }
 }

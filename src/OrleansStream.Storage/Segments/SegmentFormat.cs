@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using OrleansStream.Protocol.Records;
 
 namespace OrleansStream.Storage.Segments;
 
@@ -11,8 +10,8 @@ namespace OrleansStream.Storage.Segments;
 ///           10  zero, 6 bytes
 ///           16  incarnation of the writer, 16 bytes
 ///           32  runs: record batches as they came, one run behind the other
-///               indexes: for each run its index message, then its CRC32C, uint32
-///               directory: the directory message, then its CRC32C, uint32
+///               indexes: for each run a version, int16, its index message, CRC32C of both, uint32
+///               directory: a version, int16, the directory message, CRC32C of both, uint32
 /// trailer   -24 position of the directory, int64
 ///           -16 length of the directory with its CRC32C, int32
 ///           -12 zero, int16
@@ -60,18 +59,9 @@ internal static class SegmentFormat
         return (position, length);
     }
 
-    public static void CheckVersion(short version, string name)
+    private static void CheckVersion(short version, string name)
     {
         if (version is < 1 or > Version)
             throw new UnsupportedFormatException($"sealed object '{name}' has format version {version}; the newest known here is {Version}");
-    }
-
-    /// <summary>The message without its checksum, once that holds.</summary>
-    public static ReadOnlyMemory<byte> Unseal(ReadOnlyMemory<byte> bytes, string what, string name, long position)
-    {
-        var message = bytes[..^4];
-        if (Crc32C.Compute(message.Span) != BinaryPrimitives.ReadUInt32BigEndian(bytes.Span[^4..]))
-            throw new SegmentCorruptException($"{what} of '{name}' at byte {position}, {bytes.Length} bytes, does not match its checksum");
-        return message;
     }
 }
