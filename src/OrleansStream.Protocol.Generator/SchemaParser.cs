@@ -140,6 +140,8 @@ internal sealed class SchemaParser
             : mark == type.Length - 1 ? VersionRange.All : line.Range(type.Substring(mark + 1));
         if (mark >= 0)
             type = type.Substring(0, mark);
+        if (!Primitives.IsPrimitive(type))
+            CheckName(line, type);
 
         var field = new Field(name, type, isArray) { NullableVersions = nullable, Comment = line.Comment };
         line.TryTakeRange(out VersionRange versions);
@@ -161,7 +163,6 @@ internal sealed class SchemaParser
         VersionRange occurs = versions.Intersect(owner.Versions);
         if (!Primitives.IsPrimitive(type))
         {
-            CheckName(line, type);
             field.Struct = _shared.Contains(type) ? _message!.Structs[type] : Open(line, type, occurs);
         }
         SchemaChecks.Check(_message!, owner, field, line);
