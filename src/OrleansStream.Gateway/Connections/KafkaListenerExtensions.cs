@@ -25,5 +25,9 @@ public static class KafkaListenerExtensions
         });
 
     public static void ListenKafka(this KestrelServerOptions kestrel, Gateway gateway, Listener listener) =>
+        kestrel.ListenKafka(Task.FromResult(gateway), listener);
+
+    /// <summary>Connections wait until the gateway is there, so that a broker can listen while it recovers.</summary>
+    public static void ListenKafka(this KestrelServerOptions kestrel, Task<Gateway> gateway, Listener listener) =>
         kestrel.Listen(listener.EndPoint, options => options.Use(_ => new KafkaConnectionHandler(gateway, listener).OnConnectedAsync));
 }
