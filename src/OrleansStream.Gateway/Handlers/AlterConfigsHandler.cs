@@ -32,30 +32,12 @@ internal sealed class AlterConfigsHandler : ApiHandler<AlterConfigsRequest>
 
     private static async ValueTask<AdminError> ReplaceAsync(AlterConfigsRequest.AlterConfigsResource resource, bool validateOnly, RequestContext context)
     {
-        ITopicAdmin admin = context.Gateway.Engine.Topics;
-        var type = (ConfigResourceType)resource.ResourceType;
         if (resource.Configs.Select(static c => c.Name).Distinct(StringComparer.Ordinal).Count() < resource.Configs.Count)
             return new AdminError(ErrorCode.InvalidRequest, "Error due to duplicate config keys");
         if (resource.Configs.Find(static c => c.Value is null) is { } empty)
             return new AdminError(ErrorCode.InvalidRequest, $"Null value not supported for : {empty.Name}");
-        (AdminError error, IReadOnlyList<ConfigEntry> entries) = await admin.DescribeConfigsAsync(type, resource.ResourceName, null, context.Cancel);
-        if (error.Failed)
-            return error;
-
-        var changes = resource.Configs.Select(static c => new ConfigChange(c.Name, ConfigOperation.Set, c.Value)).ToList();
-        foreach (ConfigEntry entry in entries)
-        {
-            if (IsOwn(entry.Source, resource.ResourceName) && !resource.Configs.Exists(c => c.Name == entry.Name))
-                changes.Add(new ConfigChange(entry.Name, ConfigOperation.Delete, null));
-        }
-        return await admin.AlterConfigsAsync(type, resource.ResourceName, changes, validateOnly, context.Cancel);
+        Dictionary<string, string?> configs = resource.Configs.ToDictionary(static c => c.Name, static c => c.Value, StringComparer.Ordinal);
+        return await context.Gateway.Engine.Topics.ReplaceConfigsAsync(
+            (ConfigResourceType)resource.ResourceType, resource.ResourceName, configs, validateOnly, context.Cancel);
     }
-
-    private static bool IsOwn(ConfigSource source, string resourceName) => source switch
-    {
-        ConfigSource.DynamicTopic or ConfigSource.DynamicBroker or ConfigSource.Group or ConfigSource.ClientMetrics => true,
-        // Brokers' common defaults are the resource without a name.
-        ConfigSource.DynamicDefaultBroker => resourceName.Length == 0,
-        _ => false,
-    };
 }

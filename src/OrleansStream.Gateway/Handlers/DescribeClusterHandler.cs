@@ -31,7 +31,7 @@ internal sealed class DescribeClusterHandler : ApiHandler<DescribeClusterRequest
                 response.Brokers.Add(new() { BrokerId = broker.NodeId, Host = address.Host, Port = address.Port, Rack = broker.Rack });
         }
         if (request.IncludeClusterAuthorizedOperations)
-            response.ClusterAuthorizedOperations = ClusterView.AllClusterOperations;
+            response.ClusterAuthorizedOperations = PictureExtensions.AllClusterOperations;
         return ValueTask.FromResult(Answer.Of(response));
     }
 }

@@ -49,7 +49,7 @@ internal sealed class DescribeTopicPartitionsHandler : ApiHandler<DescribeTopicP
         {
             Name = name,
             ErrorCode = context.Report(invalid.Failed ? invalid.Code : ErrorCode.UnknownTopicOrPartition),
-            TopicAuthorizedOperations = ClusterView.AllTopicOperations,
+            TopicAuthorizedOperations = PictureExtensions.AllTopicOperations,
         };
     }
 
@@ -61,7 +61,7 @@ internal sealed class DescribeTopicPartitionsHandler : ApiHandler<DescribeTopicP
             Name = topic.Name,
             TopicId = topic.Id,
             IsInternal = topic.Internal,
-            TopicAuthorizedOperations = ClusterView.AllTopicOperations,
+            TopicAuthorizedOperations = PictureExtensions.AllTopicOperations,
         };
         for (int index = first; index < end; index++)
         {

@@ -35,7 +35,7 @@ internal sealed class MetadataHandler : ApiHandler<MetadataRequest>
         if (request.IncludeTopicAuthorizedOperations)
         {
             foreach (MetadataResponse.MetadataResponseTopic topic in response.Topics)
-                topic.TopicAuthorizedOperations = ClusterView.AllTopicOperations;
+                topic.TopicAuthorizedOperations = PictureExtensions.AllTopicOperations;
         }
         return Answer.Of(response);
     }
@@ -51,7 +51,7 @@ internal sealed class MetadataHandler : ApiHandler<MetadataRequest>
                 response.Brokers.Add(new() { NodeId = broker.NodeId, Host = address.Host, Port = address.Port, Rack = broker.Rack });
         }
         if (request.IncludeClusterAuthorizedOperations)
-            response.ClusterAuthorizedOperations = ClusterView.AllClusterOperations;
+            response.ClusterAuthorizedOperations = PictureExtensions.AllClusterOperations;
     }
 
     // Versions 10 and 11 have the fields, but their answers could not name a topic that is not there. The refusal names no broker, as Kafka's does.
@@ -89,6 +89,8 @@ internal sealed class MetadataHandler : ApiHandler<MetadataRequest>
                 else if (create)
                     (error, topic) = await CreateAsync(name, context);
             }
+            if (topic is not null)
+                context.Gateway.Engine.Touch(topic);
             response.Topics.Add(topic is not null
                 ? Describe(context.Gateway.Engine.Cluster, topic, context)
                 : new() { Name = name, ErrorCode = context.Report(error) });

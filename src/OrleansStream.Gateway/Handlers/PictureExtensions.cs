@@ -4,7 +4,7 @@ using OrleansStream.Gateway.Connections;
 namespace OrleansStream.Gateway.Handlers;
 
 /// <summary>What several handlers derive from the picture of the cluster.</summary>
-internal static class ClusterView
+internal static class PictureExtensions
 {
     /// <summary>The operations of KIP-430 that exist on a topic: without an authorizer, all are allowed.</summary>
     public const int AllTopicOperations = 0b1101_1111_1000;

@@ -1,0 +1,127 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using OrleansStream.Broker.Configuration;
+using OrleansStream.Broker.Engine;
+using OrleansStream.Broker.Topics;
+using OrleansStream.Gateway;
+using OrleansStream.Platform.Memory;
+using OrleansStream.Platform.Runtime;
+using OrleansStream.Standalone.Configuration;
+using OrleansStream.Standalone.Http;
+using OrleansStream.Standalone.Metrics;
+using OrleansStream.Storage.Ports;
+
+namespace OrleansStream.Standalone.Hosting;
+
+/// <summary>The life of the process: bind, open the data, serve, and at a signal stop, drain, seal.</summary>
+internal sealed class StandaloneProcess(ProcessSettings settings, ILoggerFactory logs) : IDisposable
+{
+    // A stop that takes longer leaves the rest in the journal, to be replayed.
+    private static readonly TimeSpan DrainAtMost = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SealAtMost = TimeSpan.FromSeconds(60);
+
+    private readonly long _startedAt = TimeProvider.System.GetTimestamp();
+    private readonly TaskCompletionSource<string?> _ending = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Readiness _readiness = new();
+    private readonly MetricsCollector _metrics = new();
+    private readonly ProcessMetrics _processMetrics = new();
+    private readonly List<PosixSignalRegistration> _signals = [];
+
+    private BrokerSettings Broker => settings.Broker;
+
+    /// <summary>Serves until a signal or an end that nobody asked for. The exit code.</summary>
+    public async Task<int> RunAsync(TextWriter output, TextWriter errors)
+    {
+        foreach (PosixSignal signal in (PosixSignal[])[PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT])
+            _signals.Add(PosixSignalRegistration.Create(signal, OnSignal));
+
+        List<BoundListener> kafka = [.. Broker.Listeners.Select(static l => BoundListener.Bind(l.Name, l.Host, l.Port))];
+        BoundListener? http = BindHttp();
+        RuntimePorts ports = SystemPorts.Create(logs, defect => _ending.TrySetResult($"a defect: {defect.Message}"));
+        var gatewaySource = new TaskCompletionSource<Gateway.Gateway>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<ServerHost> starting = ServerHost.StartAsync(kafka, http, new HttpEndpoints(_readiness, _metrics), gatewaySource.Task, logs, CancellationToken.None);
+
+        using Data.Storage storage = await Data.Storage.OpenAsync(Broker, ports, CancellationToken.None);
+        var parts = new EngineParts(ports, storage.Store, storage.Journals, new NativeChunkSource(), Broker);
+        BrokerEngine engine = await BrokerEngine.StartAsync(parts, Advertised(kafka), CancellationToken.None);
+        await using (engine)
+        {
+            using var gateway = new Gateway.Gateway(engine, GatewayOptionsOf(Broker, storage.Place), TimeProvider.System, logs);
+            using var engineMetrics = new EngineMetrics(engine);
+            gatewaySource.SetResult(gateway);
+            await using ServerHost server = await starting;
+            _readiness.State = Readiness.Ready;
+            await output.WriteLineAsync(Banner.Make(
+                Broker, kafka, http, storage.Place, engine.Cluster.ClusterId, TimeProvider.System.GetElapsedTime(_startedAt)));
+            await output.FlushAsync();
+
+            string? fault = await await Task.WhenAny(_ending.Task, EndedAsync(engine));
+            _readiness.State = Readiness.Stopping;
+            await StopAsync(server, gateway, engine);
+            if (fault is null)
+                return 0;
+            await errors.WriteLineAsync($"ostream-standalone: {fault}");
+            return 1;
+        }
+    }
+
+    public void Dispose()
+    {
+        _signals.ForEach(static s => s.Dispose());
+        _processMetrics.Dispose();
+        _metrics.Dispose();
+    }
+
+    private static async Task<string?> EndedAsync(BrokerEngine engine) => await engine.Ended;
+
+    private static async Task StopAsync(ServerHost server, Gateway.Gateway gateway, BrokerEngine engine)
+    {
+        using var drain = new CancellationTokenSource(DrainAtMost);
+        Task closing = server.StopAsync(drain.Token);
+        gateway.Stop();
+        await closing;
+        using var seal = new CancellationTokenSource(SealAtMost);
+        try
+        {
+            await engine.StopAsync(seal.Token);
+        }
+        catch (OperationCanceledException) when (seal.IsCancellationRequested)
+        {
+            // What is not sealed stays in the journal: the next start replays it.
+        }
+    }
+
+    private void OnSignal(PosixSignalContext signal)
+    {
+        signal.Cancel = true;
+        _ending.TrySetResult(null);
+    }
+
+    private BoundListener? BindHttp()
+    {
+        if (Broker.HttpListener is not { } text)
+            return null;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out Uri? url) || url.Scheme != "http")
+            throw new UsageException($"http.listener is an address like http://127.0.0.1:8080, not '{text}'");
+        bool loopback = url.IsLoopback || (IPAddress.TryParse(url.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip));
+        if (!loopback && !Broker.AllowInsecureListeners)
+            throw new UsageException($"http.listener {text} is not on a loopback address and nothing secures it: set allow.insecure.listeners=true if that is meant");
+        return BoundListener.Bind("http", url.Host.Trim('[', ']'), url.Port);
+    }
+
+    /// <summary>What clients are told: an empty host is the machine's name, port 0 the one that was bound.</summary>
+    private Dictionary<string, AdvertisedAddress> Advertised(List<BoundListener> bound) => Broker.AdvertisedListeners.ToDictionary(
+        static l => l.Name,
+        l => new AdvertisedAddress(l.Host.Length == 0 ? Dns.GetHostName() : l.Host, l.Port == 0 ? bound.First(b => b.Name == l.Name).Port : l.Port));
+
+    private static GatewayOptions GatewayOptionsOf(BrokerSettings settings, string place) => new()
+    {
+        MaxRequestBytes = settings.SocketRequestMaxBytes,
+        MaxFetchBytes = settings.FetchMaxBytes,
+        FetchSessionSlots = settings.FetchSessionCacheSlots,
+        AutoCreateTopics = settings.AutoCreateTopics,
+        MaxDescribedPartitions = settings.MaxRequestPartitionSizeLimit,
+        LogDirectory = place,
+    };
+}
