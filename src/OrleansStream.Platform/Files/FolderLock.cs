@@ -15,7 +15,7 @@ public sealed class FolderInUseException : IOException
 /// <summary>
 /// A folder for one process alone, held until disposed or until the process dies, however it dies. The lock file stays behind; only the lock counts.
 /// </summary>
-internal sealed class FolderLock : IDisposable
+public sealed class FolderLock : IDisposable
 {
     public const string FileName = "lock";
 

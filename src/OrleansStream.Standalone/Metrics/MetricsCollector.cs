@@ -23,7 +23,7 @@ internal sealed class MetricsCollector : IDisposable
             if (instrument.Meter.Name.StartsWith(MeterPrefix, StringComparison.Ordinal))
                 listener.EnableMeasurementEvents(instrument, _instruments.GetOrAdd(instrument, static i => new Collected(i, KindOf(i), BoundsOf(i))));
         };
-        _listener.MeasurementsCompleted = (instrument, _) => _instruments.TryRemove(instrument, out _);
+        _listener.MeasurementsCompleted = (instrument, _) => _instruments.TryRemove(instrument, out Collected? _);
         _listener.SetMeasurementEventCallback<long>(static (_, value, tags, state) => ((Collected)state!).Measured(value, tags));
         _listener.SetMeasurementEventCallback<int>(static (_, value, tags, state) => ((Collected)state!).Measured(value, tags));
         _listener.SetMeasurementEventCallback<double>(static (_, value, tags, state) => ((Collected)state!).Measured(value, tags));
