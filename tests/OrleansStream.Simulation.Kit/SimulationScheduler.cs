@@ -7,8 +7,12 @@ namespace OrleansStream.Simulation.Kit;
 /// Runs any number of simulated processes on one thread, from one seed. Every continuation, timer and I/O completion is an item; the seed picks which
 /// runnable item is next. Time is simulated: it creeps while there is work and jumps to the next timer when there is none.
 /// <para>
-/// Not covered: code between two awaits is never interrupted, so races inside a critical section are for other tests. A continuation that leaves the
-/// simulation's thread (WhenAny, WhenAll or WaitAsync directly over a TaskCompletionSource that runs continuations asynchronously) is reported as a failure.
+/// Not covered: code between two awaits is never interrupted, so races inside a critical section are for other tests.
+/// </para>
+/// <para>
+/// Some of .NET's own steps go through the thread pool whatever the context is (WhenAny, WhenAll or WaitAsync directly over a TaskCompletionSource that runs
+/// continuations asynchronously, CancelAsync). With <see cref="AwaitsThreadPool"/> the scheduler waits for them before it goes on, so nothing ever runs beside
+/// anything else; two of them in one step may come back in either order, though. Without it, such a step fails the run.
 /// </para>
 /// </summary>
 public sealed class SimulationScheduler
@@ -19,11 +23,14 @@ public sealed class SimulationScheduler
     private readonly PriorityQueue<(SimulatedProcess? Owner, Action Action), (long Due, long Sequence)> _timers = new();
     private readonly List<(long Step, Action Action)> _atStep = [];
     private readonly double _disorder;
-    private readonly int _thread = Environment.CurrentManagedThreadId;
+    private int _thread = Environment.CurrentManagedThreadId;
     private long _sequence;
     private string? _failure;
     private Exception? _failureCause;
+    private readonly Lock _inboxGate = new();
+    private readonly List<Item> _inbox = [];
     private volatile string? _escaped;
+    private int _idleWorkers = int.MaxValue;
 
     public SimulationScheduler(int seed)
     {
@@ -52,6 +59,9 @@ public sealed class SimulationScheduler
     /// <summary>More steps than this count as a livelock.</summary>
     public long MaxSteps { get; init; } = 5_000_000;
 
+    /// <summary>For code that takes steps through the thread pool. Nothing else may use the pool meanwhile: such tests run alone.</summary>
+    public bool AwaitsThreadPool { get; init; }
+
     public SimulatedLogs Logs { get; } = new();
 
     public void Post(SimulatedProcess? owner, SendOrPostCallback callback, object? state)
@@ -59,6 +69,11 @@ public sealed class SimulationScheduler
         if (Environment.CurrentManagedThreadId != _thread)
         {
             _escaped ??= new StackTrace(true).ToString();
+            lock (_inboxGate)
+            {
+                _inbox.Add(new Item(owner, callback, state));
+            }
+
             return;
         }
 
@@ -91,6 +106,7 @@ public sealed class SimulationScheduler
     public void Run(Func<Task> script)
     {
         var outer = SynchronizationContext.Current;
+        _thread = Environment.CurrentManagedThreadId;
         var done = false;
         Script.Start("script", async () =>
         {
@@ -117,7 +133,11 @@ public sealed class SimulationScheduler
 
     private void Step()
     {
-        if (_escaped is { } trace)
+        if (AwaitsThreadPool)
+        {
+            AwaitThreadPool();
+        }
+        else if (_escaped is { } trace)
         {
             Fail("a continuation left the simulation's thread:\n" + trace);
             return;
@@ -150,8 +170,12 @@ public sealed class SimulationScheduler
         if (_runnable.Count == 0)
         {
             // A continuation on a foreign thread may be on its way here: say that instead of "deadlock".
-            SpinWait.SpinUntil(() => _escaped is not null, 200);
-            if (_escaped is null && _atStep.Count == 0)
+            if (!AwaitsThreadPool)
+            {
+                SpinWait.SpinUntil(() => _escaped is not null, 200);
+            }
+
+            if (_atStep.Count == 0 && (AwaitsThreadPool || _escaped is null))
             {
                 Fail("deadlock: nothing is runnable and no timer is set");
             }
@@ -180,6 +204,41 @@ public sealed class SimulationScheduler
         finally
         {
             SynchronizationContext.SetSynchronizationContext(null);
+        }
+    }
+
+    /// <summary>Waits until what the last step gave to the thread pool has come back.</summary>
+    private void AwaitThreadPool()
+    {
+        long started = 0;
+        while (true)
+        {
+            ThreadPool.GetMaxThreads(out var max, out _);
+            ThreadPool.GetAvailableThreads(out var available, out _);
+            _idleWorkers = Math.Min(_idleWorkers, max - available);
+            if (ThreadPool.PendingWorkItemCount == 0 && max - available <= _idleWorkers)
+            {
+                break;
+            }
+
+            started = started == 0 ? Stopwatch.GetTimestamp() : started;
+            if (Stopwatch.GetElapsedTime(started).TotalSeconds > 5)
+            {
+                Fail("the thread pool stays busy: something runs outside the simulation");
+                return;
+            }
+
+            Thread.Yield();
+        }
+
+        lock (_inboxGate)
+        {
+            foreach (var item in _inbox.OrderBy(i => (i.State as Delegate)?.Target?.GetType().FullName, StringComparer.Ordinal))
+            {
+                Post(item.Owner, item.Callback, item.State);
+            }
+
+            _inbox.Clear();
         }
     }
 

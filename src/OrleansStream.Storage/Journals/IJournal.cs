@@ -61,7 +61,10 @@ public interface IJournal : IAsyncDisposable
     /// <summary>The journal's id: the incarnation that everything it writes carries. Manifests name it.</summary>
     Guid Id { get; }
 
-    /// <summary>Completes when the journal can take no more entries, with the reason, in words for the log.</summary>
+    /// <summary>
+    /// Completes when the journal can take no more entries, with the reason, in words for the log. A writer that was fenced by another process learns of it
+    /// by its next commit; an idle one does not.
+    /// </summary>
     Task<string> Closed { get; }
 
     /// <summary>
@@ -76,6 +79,7 @@ public interface IJournal : IAsyncDisposable
     /// <summary>
     /// Says that sealed segments named by a durable manifest hold this partition's records below <paramref name="endOffset"/> up to and including
     /// <paramref name="leaderEpoch"/>: the only thing that lets journal data go (I5). The journal trims in the background, in ascending order.
+    /// A deleted partition is (int.MaxValue, long.MaxValue), which also covers entries that are still on their way.
     /// </summary>
     void Sealed(PartitionId partition, int leaderEpoch, long endOffset);
 

@@ -1,6 +1,7 @@
-namespace OrleansStream.Storage.Journals;
+namespace OrleansStream.Storage.Ports;
 
-internal static class InlineTask
+/// <summary>For tasks of a TaskCompletionSource that are not awaited directly.</summary>
+public static class InlineTask
 {
     /// <summary>
     /// The same task without the flag that sends its continuations to the thread pool: WhenAny, WhenAll and WaitAsync over it stay on the caller's scheduler,
