@@ -188,14 +188,15 @@ public sealed class FakeJournal(FakeJournals system, Guid id) : IJournal
         }
     }
 
-    /// <summary>Makes entries durable without a word to anybody: the process dies before it hears of it.</summary>
-    public void CommitUnheard(int atMost)
+    /// <summary>Makes the first entries durable without a word to anybody; ends the journal, so that all of them seem to have failed.</summary>
+    public void FailUnheard(int durable, string reason)
     {
         lock (_lock)
         {
-            while (atMost-- > 0 && _queue.TryDequeue(out var entry))
+            foreach (var entry in _queue.Take(durable))
                 system.Store(Id, entry);
         }
+        Fail(reason);
     }
 
     /// <summary>Ends the journal: whatever is queued fails.</summary>
