@@ -53,5 +53,5 @@ public static class HelpText
         text.AppendLine($"      {definition.Documentation} Default: {Default(definition)}.");
     }
 
-    private static string Default(ConfigDefinition definition) => definition.Default is null ? "none" : definition.Default.Length == 0 ? "empty" : definition.Default;
+    private static string Default(ConfigDefinition definition) => definition.Name == "log.dirs" ? "data" : definition.Default is null ? "none" : definition.Default.Length == 0 ? "empty" : definition.Default;
 }
