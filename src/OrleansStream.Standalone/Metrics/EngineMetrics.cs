@@ -13,7 +13,6 @@ internal sealed class EngineMetrics : IDisposable
         _meter.CreateObservableGauge("ostream.topics", () => engine.Cluster.TopicsByName.Count, null, "Topics");
         _meter.CreateObservableGauge(
             "ostream.partitions", () => engine.Cluster.TopicsByName.Values.Sum(static t => t.Partitions.Count), null, "Partitions of all topics");
-        _meter.CreateObservableGauge("ostream.partitions.open", () => engine.OpenPartitions, null, "Partitions that are open");
     }
 
     public void Dispose() => _meter.Dispose();
