@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Net;
 using Microsoft.Extensions.Logging;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Gateway.Connections;
@@ -13,19 +14,26 @@ namespace OrleansStream.Gateway;
 public sealed class Gateway : IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
+    private readonly Func<GatewayOptions> _options;
+    private readonly ConnectionSet _connections;
 
-    public Gateway(IEngine engine, GatewayOptions options, TimeProvider time, ILoggerFactory logs)
+    /// <param name="engine">Hosts the partitions.</param>
+    /// <param name="options">The options in force: some of Kafka's settings change while the broker runs.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logs">One line for each connection that is closed for a fault.</param>
+    public Gateway(IEngine engine, Func<GatewayOptions> options, TimeProvider time, ILoggerFactory logs)
     {
         Engine = engine;
-        Options = options;
+        _options = options;
         Time = time;
         Log = logs.CreateLogger("OrleansStream.Gateway");
-        Sessions = new FetchSessionCache(options.FetchSessionSlots, time);
+        Sessions = new FetchSessionCache(Options.FetchSessionSlots, time);
         Apis = new SupportedApis(AllHandlers.Make());
+        _connections = new ConnectionSet(options, time, Log);
     }
 
     public IEngine Engine { get; }
-    public GatewayOptions Options { get; }
+    public GatewayOptions Options => _options();
     public TimeProvider Time { get; }
     public ILogger Log { get; }
     public SupportedApis Apis { get; }
@@ -36,16 +44,22 @@ public sealed class Gateway : IDisposable
     public CancellationToken Stopping => _stopping.Token;
 
     /// <summary>Serves a connection until it ends. <paramref name="closed"/> says that the client is gone.</summary>
-    public async Task ServeAsync(Listener listener, string peerAddress, IDuplexPipe transport, CancellationToken closed)
+    public async Task ServeAsync(Listener listener, EndPoint? peer, IDuplexPipe transport, CancellationToken closed)
     {
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(closed, Stopping);
+        using IDisposable? place = await _connections.EnterAsync(peer, cancel.Token);
+        if (place is null)
+            return;
         Metrics.ConnectionOpened();
+        var connection = new KafkaConnection(this, new Peer(listener, Principal.Anonymous, peer?.ToString() ?? "an unknown peer"), transport, closed);
         try
         {
-            var connection = new KafkaConnection(this, new Peer(listener, Principal.Anonymous, peerAddress), transport, closed);
+            _connections.Add(connection);
             await connection.RunAsync(Stopping);
         }
         finally
         {
+            _connections.Remove(connection);
             Metrics.ConnectionClosed();
         }
     }
@@ -55,6 +69,7 @@ public sealed class Gateway : IDisposable
 
     public void Dispose()
     {
+        _connections.Dispose();
         _stopping.Dispose();
         Metrics.Dispose();
     }

@@ -20,4 +20,14 @@ public sealed record GatewayOptions
 
     /// <summary>The most topic partitions that one DescribeTopicPartitions answers (max.request.partition.size.limit).</summary>
     public int MaxDescribedPartitions { get; init; } = 2000;
+
+    /// <summary>A connection that was silent for this long, with nothing under way, is closed (connections.max.idle.ms); below 1 never.</summary>
+    public long MaxIdleMs { get; init; } = 600_000;
+
+    /// <summary>Connections that are served at the same time; more wait until one ends (max.connections).</summary>
+    public int MaxConnections { get; init; } = int.MaxValue;
+
+    /// <summary>Connections from one address; more are closed (max.connections.per.ip, and its overrides by address).</summary>
+    public int MaxConnectionsPerIp { get; init; } = int.MaxValue;
+    public IReadOnlyDictionary<string, int> MaxConnectionsPerIpOverrides { get; init; } = new Dictionary<string, int>();
 }

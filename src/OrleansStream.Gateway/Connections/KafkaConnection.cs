@@ -25,6 +25,9 @@ internal sealed class KafkaConnection
     private readonly ResponseWriter _responses;
     private readonly ResponseQueue _queue;
 
+    private long _lastActive;
+    private bool _serving;
+
     // Whether the request at hand is known by its header, for the log line.
     private bool _headerRead;
 
@@ -35,6 +38,7 @@ internal sealed class KafkaConnection
         _input = transport.Input;
         _closed = closed;
         _log = gateway.Log;
+        _lastActive = gateway.Time.GetTimestamp();
         _responses = new ResponseWriter(gateway, transport.Output);
         _queue = new ResponseQueue(_responses, StopReading, _log);
     }
@@ -92,7 +96,11 @@ internal sealed class KafkaConnection
                 if (buffer.Length < SizeBytes + (long)size)
                     return;
             }
-            if (!await ServeAsync(buffer.Slice(SizeBytes, size)))
+            Volatile.Write(ref _serving, true);
+            bool goesOn = await ServeAsync(buffer.Slice(SizeBytes, size));
+            Volatile.Write(ref _lastActive, _gateway.Time.GetTimestamp());
+            Volatile.Write(ref _serving, false);
+            if (!goesOn)
                 return;
         }
     }
@@ -155,8 +163,11 @@ internal sealed class KafkaConnection
         return handler;
     }
 
-    // Called by the queue when it cannot go on: the client is gone, or a request demands the connection's end.
-    private void StopReading() => _input.CancelPendingRead();
+    /// <summary>Since when the client has sent nothing and nothing is owed to it, as the gateway's clock counts; null while something is under way.</summary>
+    public long? IdleSince => Volatile.Read(ref _serving) || _queue.UnderWay > 0 ? null : Volatile.Read(ref _lastActive);
+
+    /// <summary>Ends the connection after what is under way: the client is gone, silent, or a request demands the end.</summary>
+    public void StopReading() => _input.CancelPendingRead();
 
     private string Describe(ProtocolException malformed)
     {

@@ -17,6 +17,6 @@ public sealed class KafkaConnectionHandler(Task<Gateway> gateway, Listener liste
             // The client has gone, or the broker has not come.
             return;
         }
-        await served.ServeAsync(listener, connection.RemoteEndPoint?.ToString() ?? "an unknown peer", connection.Transport, connection.ConnectionClosed);
+        await served.ServeAsync(listener, connection.RemoteEndPoint, connection.Transport, connection.ConnectionClosed);
     }
 }

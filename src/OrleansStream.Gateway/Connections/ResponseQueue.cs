@@ -24,6 +24,9 @@ internal sealed class ResponseQueue(ResponseWriter responses, Action ended, ILog
     /// <summary>Whether no answer can be sent any more.</summary>
     public bool Ended => _ended;
 
+    /// <summary>Requests that have begun and are not answered yet.</summary>
+    public int UnderWay => Volatile.Read(ref _underWay);
+
     /// <summary>Why the connection must be closed, where an answer demanded it.</summary>
     public string? CloseReason { get; private set; }
 

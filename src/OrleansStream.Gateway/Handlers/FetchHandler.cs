@@ -70,7 +70,7 @@ internal sealed class FetchHandler : ApiHandler<FetchRequest>
             LogStartOffset = logStartOffset,
             Records = failed ? System.Buffers.ReadOnlySequence<byte>.Empty : reading.Read!.Records,
         };
-        if (request.IsolationLevel != ReadCommitted)
+        if (reading.Read is not null && request.IsolationLevel != ReadCommitted)
         {
             partition.AbortedTransactions = null;
         }

@@ -17,7 +17,7 @@ internal sealed class ListOffsetsHandler : ApiHandler<ListOffsetsRequest>
         foreach (ListOffsetsRequest.ListOffsetsTopic topic in request.Topics)
         {
             var answered = new ListOffsetsResponse.ListOffsetsTopicResponse { Name = topic.Name };
-            foreach (ListOffsetsRequest.ListOffsetsPartition partition in topic.Partitions)
+            foreach (ListOffsetsRequest.ListOffsetsPartition partition in topic.Partitions.DistinctBy(static p => p.PartitionIndex))
             {
                 OffsetLookup found = repeated?.Contains((topic.Name, partition.PartitionIndex)) == true
                     ? new OffsetLookup(ErrorCode.InvalidRequest)

@@ -28,11 +28,25 @@ public sealed class JournalFolder : IJournalFolder, IDisposable
 
     public string FullPath { get; }
 
-    public IReadOnlyList<ObjectInfo> List() =>
-        [.. new DirectoryInfo(FullPath).EnumerateFiles()
-            .Where(f => f.Name != FolderLock.FileName)
-            .Select(f => new ObjectInfo(f.Name, f.Length))
-            .OrderBy(f => f.Name, StringComparer.Ordinal)];
+    public IReadOnlyList<ObjectInfo> List()
+    {
+        var files = new List<ObjectInfo>();
+        foreach (FileInfo file in new DirectoryInfo(FullPath).EnumerateFiles())
+        {
+            if (file.Name == FolderLock.FileName)
+                continue;
+            try
+            {
+                files.Add(new ObjectInfo(file.Name, file.Length));
+            }
+            catch (FileNotFoundException)
+            {
+                // The journal renamed or deleted it while we looked: it is listed under its new name, or gone.
+            }
+        }
+        files.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
+        return files;
+    }
 
     public ValueTask<IJournalFile> OpenAsync(string name, long? createLength, CancellationToken cancel)
     {

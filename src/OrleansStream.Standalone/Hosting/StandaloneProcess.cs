@@ -4,7 +4,6 @@ using Microsoft.Extensions.Logging;
 using OrleansStream.Broker.Configuration;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Topics;
-using OrleansStream.Gateway;
 using OrleansStream.Platform.Memory;
 using OrleansStream.Platform.Runtime;
 using OrleansStream.Standalone.Configuration;
@@ -47,7 +46,7 @@ internal sealed class StandaloneProcess(ProcessSettings settings, ILoggerFactory
         BrokerEngine engine = await BrokerEngine.StartAsync(parts, Advertised(kafka), CancellationToken.None);
         await using (engine)
         {
-            using var gateway = new Gateway.Gateway(engine, GatewayOptionsOf(Broker, storage.Place), TimeProvider.System, logs);
+            using var gateway = new Gateway.Gateway(engine, new LiveOptions(engine, storage.Place).Current, TimeProvider.System, logs);
             using var engineMetrics = new EngineMetrics(engine);
             gatewaySource.SetResult(gateway);
             await using ServerHost server = await starting;
@@ -114,14 +113,4 @@ internal sealed class StandaloneProcess(ProcessSettings settings, ILoggerFactory
     private Dictionary<string, AdvertisedAddress> Advertised(List<BoundListener> bound) => Broker.AdvertisedListeners.ToDictionary(
         static l => l.Name,
         l => new AdvertisedAddress(l.Host.Length == 0 ? Dns.GetHostName() : l.Host, l.Port == 0 ? bound.First(b => b.Name == l.Name).Port : l.Port));
-
-    private static GatewayOptions GatewayOptionsOf(BrokerSettings settings, string place) => new()
-    {
-        MaxRequestBytes = settings.SocketRequestMaxBytes,
-        MaxFetchBytes = settings.FetchMaxBytes,
-        FetchSessionSlots = settings.FetchSessionCacheSlots,
-        AutoCreateTopics = settings.AutoCreateTopics,
-        MaxDescribedPartitions = settings.MaxRequestPartitionSizeLimit,
-        LogDirectory = place,
-    };
 }

@@ -29,11 +29,12 @@ internal sealed class TestGateway : IAsyncDisposable
 
     public static async Task<TestGateway> StartAsync(GatewayOptions? options = null, int port = 0)
     {
+        options ??= new GatewayOptions();
         if (port == 0)
             port = FreePort();
         var logs = new RecordingLogs();
         var engine = new MemoryEngine("PLAINTEXT", "127.0.0.1", port);
-        var gateway = new Gateway(engine, options ?? new GatewayOptions(), TimeProvider.System, logs);
+        var gateway = new Gateway(engine, () => options, TimeProvider.System, logs);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddKafkaTransport();
         builder.Services.AddSingleton<ILoggerFactory>(logs);
