@@ -93,6 +93,10 @@ public sealed class FolderObjectStore : IObjectStore, IDisposable
             if (!_folder.TryLink(temporary, path))
                 return PutResult.Conflict;
         }
+        catch (IOException error) when (error.HResult == Posix.EIO)
+        {
+            return PutResult.Unknown;
+        }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new StoreUnavailableException($"'{path}' was not created: {error.Message}", error);
@@ -116,6 +120,10 @@ public sealed class FolderObjectStore : IObjectStore, IDisposable
                 File.Move(temporary, path, overwrite: true);
                 return SyncDirectory(path) ? PutResult.Done(ETagOf(content)) : PutResult.Unknown;
             }
+        }
+        catch (IOException error) when (error.HResult == Posix.EIO)
+        {
+            return PutResult.Unknown;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
