@@ -5,7 +5,7 @@ namespace OrleansStream.Platform.Files;
 
 /// <summary>
 /// Writes whole files and reads ranges of them. Large ones go past the page cache on Linux: on a virtual machine fresh page cache is the dearest part
-/// of a first write (docs/performance.md), and what is sealed is read back through a cache of our own.
+/// of a first write (docs/architecture.md), and what is sealed is read back through a cache of our own.
 /// </summary>
 internal sealed unsafe class FileContent(bool direct) : IDisposable
 {

@@ -7,7 +7,7 @@ namespace OrleansStream.Platform.Memory;
 
 /// <summary>
 /// Chunks outside of the garbage collector's heap. On Linux those of 2 MiB and more lie on 2 MiB boundaries and ask for huge pages, which makes
-/// their first touch several times faster (docs/performance.md); others are aligned to 4 KiB.
+/// their first touch several times faster (docs/architecture.md); others are aligned to 4 KiB.
 /// </summary>
 public sealed class NativeChunkSource : IChunkSource
 {
