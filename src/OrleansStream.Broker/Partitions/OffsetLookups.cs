@@ -1,0 +1,69 @@
+using OrleansStream.Protocol;
+using OrleansStream.Protocol.Records;
+using OrleansStream.Storage.Logs;
+
+namespace OrleansStream.Broker.Partitions;
+
+/// <summary>ListOffsets for one log: the specials and the search by timestamp. Answers what Apache Kafka 4.3 answers for a topic without tiered storage.</summary>
+internal static class OffsetLookups
+{
+    public const long Latest = -1;
+    public const long Earliest = -2;
+    public const long MaxTimestamp = -3;
+    public const long EarliestLocal = -4;
+    public const long LatestTiered = -5;
+    public const long EarliestPendingUpload = -6;
+
+    private static readonly OffsetLookup NotFound = new(ErrorCode.None);
+
+    /// <param name="limit">High watermark or last stable offset, as the isolation level says.</param>
+    /// <param name="timestamp">Milliseconds, or one of the specials.</param>
+    public static async ValueTask<OffsetLookup> FindAsync(PartitionLog log, long timestamp, long limit, int maxDecompressedBytes, CancellationToken cancel)
+    {
+        switch (timestamp)
+        {
+            case Latest:
+                return new OffsetLookup(ErrorCode.None, -1, limit, log.LeaderEpoch);
+            case Earliest or EarliestLocal:
+                // To clients there is no tiered storage: where we keep what is sealed is our own affair, so all of the log is "local".
+                var start = log.LogStartOffset;
+                return new OffsetLookup(ErrorCode.None, -1, start, log.EpochOf(start));
+            case LatestTiered or EarliestPendingUpload:
+                return NotFound;
+            case MaxTimestamp:
+                var max = log.MaxTimestamp(limit);
+                return max < 0 ? NotFound : await SearchAsync(log, max, limit, maxDecompressedBytes, cancel);
+            case < 0:
+                return new OffsetLookup(ErrorCode.UnsupportedVersion);
+            default:
+                return await SearchAsync(log, timestamp, limit, maxDecompressedBytes, cancel);
+        }
+    }
+
+    private static async ValueTask<OffsetLookup> SearchAsync(PartitionLog log, long timestamp, long limit, int maxDecompressedBytes, CancellationToken cancel)
+    {
+        var read = await log.FindTimestampAsync(timestamp, limit, cancel);
+        using (read.Hold)
+        {
+            if (read.Status != LogStatus.Ok)
+                return new OffsetLookup(LogErrors.CodeOf(read.Status));
+            if (read.Batches.IsEmpty)
+                return NotFound;
+            try
+            {
+                using var opened = OpenedRecords.Open(read.Batches, maxDecompressedBytes);
+                var start = log.LogStartOffset;
+                foreach (var record in opened)
+                {
+                    if (record.Timestamp >= timestamp && record.Offset >= start)
+                        return new OffsetLookup(ErrorCode.None, record.Timestamp, record.Offset, opened.Header.PartitionLeaderEpoch);
+                }
+            }
+            catch (CorruptRecordsException)
+            {
+                return new OffsetLookup(ErrorCode.CorruptMessage);
+            }
+            return NotFound;
+        }
+    }
+}
