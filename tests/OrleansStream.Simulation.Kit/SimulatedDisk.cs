@@ -41,6 +41,9 @@ public sealed class SimulatedDisk(SimulationScheduler world)
 
     public long FilesCreated { get; private set; }
 
+    /// <summary>Told of every file in the moment before it is renamed or deleted.</summary>
+    public Action<string, byte[]>? Going { get; set; }
+
     /// <summary>Mounts the folder for one process; a second living one is refused, as the lock of the real folder does.</summary>
     public IJournalFolder Mount(SimulatedProcess process)
     {
@@ -139,6 +142,11 @@ public sealed class SimulatedDisk(SimulationScheduler world)
         public async ValueTask RenameAsync(string name, string newName, CancellationToken cancel) =>
             await disk.Operate(process, () =>
             {
+                if (disk._files.TryGetValue(name, out var going))
+                {
+                    disk.Going?.Invoke(name, going);
+                }
+
                 if (disk._files.ContainsKey(newName) || !disk._files.Remove(name, out var content))
                 {
                     throw new IOException($"cannot rename '{name}' to '{newName}'");
@@ -147,7 +155,15 @@ public sealed class SimulatedDisk(SimulationScheduler world)
                 return disk._files[newName] = content;
             });
 
-        public async ValueTask DeleteAsync(string name, CancellationToken cancel) => await disk.Operate(process, () => disk._files.Remove(name));
+        public async ValueTask DeleteAsync(string name, CancellationToken cancel) => await disk.Operate(process, () =>
+            {
+                if (disk._files.TryGetValue(name, out var going))
+                {
+                    disk.Going?.Invoke(name, going);
+                }
+
+                return disk._files.Remove(name);
+            });
     }
 
     private sealed class OpenFile(SimulatedDisk disk, SimulatedProcess process, string name, byte[] content) : IJournalFile

@@ -11,6 +11,9 @@ public sealed class SimulatedLogs
 
     public IEnumerable<string> Tail => _tail;
 
+    /// <summary>Told of every line.</summary>
+    public Action<string>? OnLine { get; set; }
+
     public void Add(long nowTicks, string process, string line)
     {
         line = $"{TimeSpan.FromTicks(nowTicks)} {process}: {line}";
@@ -19,6 +22,7 @@ public sealed class SimulatedLogs
             Console.WriteLine(line);
         }
 
+        OnLine?.Invoke(line);
         _tail.Enqueue(line);
         if (_tail.Count > Kept)
         {

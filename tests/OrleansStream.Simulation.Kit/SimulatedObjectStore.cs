@@ -47,6 +47,9 @@ public sealed class SimulatedObjectStore(SimulationScheduler world)
 
     public long Requests { get; private set; }
 
+    /// <summary>Told of every object in the moment before it goes.</summary>
+    public Action<string, byte[]>? Deleting { get; set; }
+
     public IObjectStore Connect(SimulatedProcess process) => new Connection(this, process);
 
     /// <summary>Nothing of what <paramref name="process"/> asks arrives until <see cref="Restore"/>.</summary>
@@ -175,7 +178,7 @@ public sealed class SimulatedObjectStore(SimulationScheduler world)
         }
 
         public async ValueTask DeleteAsync(string name, CancellationToken cancel) =>
-            await store.Request(process, true, () => store._objects.Remove(name), Unavailable<bool>, null, cancel);
+            await store.Request(process, true, () => store.Remove(name), Unavailable<bool>, null, cancel);
 
         public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
         {
@@ -223,6 +226,16 @@ public sealed class SimulatedObjectStore(SimulationScheduler world)
         }
 
         private static T Unavailable<T>() => throw new StoreUnavailableException("simulated: the store does not answer");
+    }
+
+    private bool Remove(string name)
+    {
+        if (_objects.TryGetValue(name, out var held))
+        {
+            Deleting?.Invoke(name, held.Content);
+        }
+
+        return _objects.Remove(name);
     }
 
     private int PageLength() => world.Chance(0.3) ? world.Random.Next(1, 8) : 1000;
