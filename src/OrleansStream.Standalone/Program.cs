@@ -35,6 +35,10 @@ try
 {
     return await process.RunAsync(Console.Out, Console.Error);
 }
+catch (OperationCanceledException) when (process.IsEnding)
+{
+    return 0;
+}
 catch (Exception e) when (e is UsageException or IOException or UnauthorizedAccessException or InvalidDataException)
 {
     // A port or folder in use, a newer format, a corrupt journal, a store that cannot be reached: the sentence is the message.

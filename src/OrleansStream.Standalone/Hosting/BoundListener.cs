@@ -1,8 +1,17 @@
 using System.Net;
 using System.Net.Sockets;
+using OrleansStream.Broker.Configuration;
 using OrleansStream.Standalone.Configuration;
 
 namespace OrleansStream.Standalone.Hosting;
+
+/// <summary>socket.send.buffer.bytes and socket.receive.buffer.bytes; 0 leaves it to the system, which does better than Kafka's default of 100 KiB.</summary>
+internal readonly record struct SocketBuffers(int SendBytes, int ReceiveBytes)
+{
+    public static SocketBuffers Of(BrokerSettings settings) => new(
+        settings.Layers.IsGiven("socket.send.buffer.bytes") ? settings.SocketSendBufferBytes : 0,
+        settings.Layers.IsGiven("socket.receive.buffer.bytes") ? settings.SocketReceiveBufferBytes : 0);
+}
 
 /// <summary>
 /// The sockets of one address, bound before anything else starts: a port in use is told at once, and port 0 is known before it is advertised.
@@ -12,7 +21,7 @@ internal sealed record BoundListener(string Name, IReadOnlyList<Socket> Sockets)
     public int Port => ((IPEndPoint)Sockets[0].LocalEndPoint!).Port;
 
     /// <summary>Throws <see cref="UsageException"/>.</summary>
-    public static BoundListener Bind(string name, string host, int port)
+    public static BoundListener Bind(string name, string host, int port, SocketBuffers buffers)
     {
         var sockets = new List<Socket>();
         try
@@ -23,6 +32,11 @@ internal sealed record BoundListener(string Name, IReadOnlyList<Socket> Sockets)
                 sockets.Add(socket);
                 if (address.Equals(IPAddress.IPv6Any))
                     socket.DualMode = true;
+                // Connections inherit them from the socket that accepts.
+                if (buffers.SendBytes > 0)
+                    socket.SendBufferSize = buffers.SendBytes;
+                if (buffers.ReceiveBytes > 0)
+                    socket.ReceiveBufferSize = buffers.ReceiveBytes;
                 socket.Bind(new IPEndPoint(address, port));
                 if (port == 0)
                     port = ((IPEndPoint)socket.LocalEndPoint!).Port;

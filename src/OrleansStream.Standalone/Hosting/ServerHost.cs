@@ -23,13 +23,18 @@ internal sealed class ServerHost : IAsyncDisposable
     /// Starts listening. Connections to Kafka wait until <paramref name="gateway"/> is there, so that Kestrel starts while the broker recovers.
     /// </summary>
     public static async Task<ServerHost> StartAsync(
-        IReadOnlyList<BoundListener> kafka, BoundListener? http, HttpEndpoints endpoints, Task<Gateway.Gateway> gateway, ILoggerFactory logs, CancellationToken cancel)
+        IReadOnlyList<BoundListener> kafka, BoundListener? http, HttpEndpoints endpoints, Task<Gateway.Gateway> gateway,
+        int? backlog, ILoggerFactory logs, CancellationToken cancel)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(logs);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddKafkaTransport();
-        builder.Services.Configure<SocketTransportOptions>(options => options.CreateBoundListenSocket = endPoint => TakeSocket(kafka, http, endPoint));
+        builder.Services.Configure<SocketTransportOptions>(options =>
+        {
+            options.CreateBoundListenSocket = endPoint => TakeSocket(kafka, http, endPoint);
+            options.Backlog = backlog ?? options.Backlog;
+        });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

@@ -27,6 +27,9 @@ internal sealed class StandaloneProcess(ProcessSettings settings, ILoggerFactory
     private readonly ProcessMetrics _processMetrics = new();
     private readonly List<PosixSignalRegistration> _signals = [];
 
+    /// <summary>Whether a signal has asked for the end.</summary>
+    public bool IsEnding => _ending.Task.IsCompleted;
+
     private BrokerSettings Broker => settings.Broker;
 
     /// <summary>Serves until a signal or an end that nobody asked for. The exit code.</summary>
@@ -35,15 +38,21 @@ internal sealed class StandaloneProcess(ProcessSettings settings, ILoggerFactory
         foreach (PosixSignal signal in (PosixSignal[])[PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT])
             _signals.Add(PosixSignalRegistration.Create(signal, OnSignal));
 
-        List<BoundListener> kafka = [.. Broker.Listeners.Select(static l => BoundListener.Bind(l.Name, l.Host, l.Port))];
+        SocketBuffers buffers = SocketBuffers.Of(Broker);
+        List<BoundListener> kafka = [.. Broker.Listeners.Select(l => BoundListener.Bind(l.Name, l.Host, l.Port, buffers))];
         BoundListener? http = BindHttp();
         RuntimePorts ports = SystemPorts.Create(logs, defect => _ending.TrySetResult($"a defect: {defect.Message}"));
         var gatewaySource = new TaskCompletionSource<Gateway.Gateway>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Task<ServerHost> starting = ServerHost.StartAsync(kafka, http, new HttpEndpoints(_readiness, _metrics), gatewaySource.Task, logs, CancellationToken.None);
+        Task<ServerHost> starting = ServerHost.StartAsync(
+            kafka, http, new HttpEndpoints(_readiness, _metrics), gatewaySource.Task,
+            Broker.Layers.IsGiven("socket.listen.backlog.size") ? Broker.SocketListenBacklog : null, logs, CancellationToken.None);
 
-        using Data.Storage storage = await Data.Storage.OpenAsync(Broker, ports, CancellationToken.None);
+        // A signal also ends a start that takes long.
+        using var giveUp = new CancellationTokenSource();
+        _ = _ending.Task.ContinueWith(_ => giveUp.Cancel(), TaskScheduler.Default);
+        using Data.Storage storage = await Data.Storage.OpenAsync(Broker, ports, giveUp.Token);
         var parts = new EngineParts(ports, storage.Store, storage.Journals, new NativeChunkSource(), Broker);
-        BrokerEngine engine = await BrokerEngine.StartAsync(parts, Advertised(kafka), CancellationToken.None);
+        BrokerEngine engine = await BrokerEngine.StartAsync(parts, Advertised(kafka), giveUp.Token);
         await using (engine)
         {
             using var gateway = new Gateway.Gateway(engine, new LiveOptions(engine, storage.Place).Current, TimeProvider.System, logs);
@@ -57,9 +66,13 @@ internal sealed class StandaloneProcess(ProcessSettings settings, ILoggerFactory
 
             string? fault = await await Task.WhenAny(_ending.Task, EndedAsync(engine));
             _readiness.State = Readiness.Stopping;
-            await StopAsync(server, gateway, engine);
+            await DrainAsync(server, gateway);
             if (fault is null)
+            {
+                await SealAsync(engine, errors);
                 return 0;
+            }
+            // Nothing that this process still writes could count: what is in its journal is for whoever comes next.
             await errors.WriteLineAsync($"ostream-standalone: {fault}");
             return 1;
         }
@@ -74,20 +87,24 @@ internal sealed class StandaloneProcess(ProcessSettings settings, ILoggerFactory
 
     private static async Task<string?> EndedAsync(BrokerEngine engine) => await engine.Ended;
 
-    private static async Task StopAsync(ServerHost server, Gateway.Gateway gateway, BrokerEngine engine)
+    private static async Task DrainAsync(ServerHost server, Gateway.Gateway gateway)
     {
         using var drain = new CancellationTokenSource(DrainAtMost);
         Task closing = server.StopAsync(drain.Token);
         gateway.Stop();
         await closing;
+    }
+
+    private static async Task SealAsync(BrokerEngine engine, TextWriter errors)
+    {
         using var seal = new CancellationTokenSource(SealAtMost);
         try
         {
             await engine.StopAsync(seal.Token);
         }
-        catch (OperationCanceledException) when (seal.IsCancellationRequested)
+        catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            // What is not sealed stays in the journal: the next start replays it.
+            await errors.WriteLineAsync($"ostream-standalone: not everything was sealed, the next start replays the journal: {e.Message}");
         }
     }
 
@@ -106,7 +123,7 @@ internal sealed class StandaloneProcess(ProcessSettings settings, ILoggerFactory
         bool loopback = url.IsLoopback || (IPAddress.TryParse(url.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip));
         if (!loopback && !Broker.AllowInsecureListeners)
             throw new UsageException($"http.listener {text} is not on a loopback address and nothing secures it: set allow.insecure.listeners=true if that is meant");
-        return BoundListener.Bind("http", url.Host.Trim('[', ']'), url.Port);
+        return BoundListener.Bind("http", url.Host.Trim('[', ']'), url.Port, default);
     }
 
     /// <summary>What clients are told: an empty host is the machine's name, port 0 the one that was bound.</summary>
