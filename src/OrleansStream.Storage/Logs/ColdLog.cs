@@ -145,7 +145,7 @@ internal sealed class ColdLog(PartitionId id, OwnedManifest manifest, SegmentRea
         return low < runs.Length ? runs[low] : null;
     }
 
-    private async ValueTask<ImmutableArray<SealedRun>> LoadAsync(RunIndex index, CancellationToken cancel)
+    internal async ValueTask<ImmutableArray<SealedRun>> LoadAsync(RunIndex index, CancellationToken cancel)
     {
         if (_indexes.TryGetValue(index.Name, out var runs))
             return runs;

@@ -58,6 +58,7 @@ public sealed class LogHost : IAsyncDisposable
     internal DeadJournals Dead { get; }
     internal Sealer Sealer { get; }
     internal LogMetrics Metrics { get; }
+    internal CancellationToken Stopping => _stop.Token;
 
     internal IJournal? CurrentJournal => Volatile.Read(ref _journal).Task is { IsCompletedSuccessfully: true } opened ? opened.Result : null;
 

@@ -35,6 +35,7 @@ public sealed class PartitionLog
     private readonly EpochCache _epochs;
     private readonly ColdLog _cold;
     private readonly LogSealing _sealing;
+    private readonly LogTrimmer _trimmer;
     private readonly DurableWaiters _waiters = new();
     private readonly Watchers _watchers = new();
     private readonly TaskCompletionSource<LogStatus> _steppedDown = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -60,6 +61,7 @@ public sealed class PartitionLog
         _cold = new ColdLog(opened.Id, opened.Manifest, host.Segments, host.Store);
         _logger = host.Ports.Logs.CreateLogger<PartitionLog>();
         _sealing = new LogSealing(this, host, opened);
+        _trimmer = new LogTrimmer(this, host, _cold);
         _nextOffset = _highWatermark = opened.EndOffset;
     }
 
@@ -183,6 +185,15 @@ public sealed class PartitionLog
 
     /// <summary>The leader epoch of the record at an offset; -1 where it is not known.</summary>
     public int EpochOf(long offset) => _epochs.EpochOf(offset);
+
+    /// <summary>
+    /// Makes <paramref name="offset"/> the first that can be read, durably (DeleteRecords, retention): Ok also where the log begins there or later already;
+    /// OutOfRange above the high watermark; NotLeader.
+    /// </summary>
+    public ValueTask<LogStatus> AdvanceStartAsync(long offset, CancellationToken cancel) => _trimmer.AdvanceStartAsync(offset, cancel);
+
+    /// <summary>Where the log should begin by the limits, in whole sealed runs. Throws <see cref="Ports.StoreUnavailableException"/>.</summary>
+    public ValueTask<long> RetainedFromAsync(RetentionLimits limits, CancellationToken cancel) => _trimmer.RetainedFromAsync(limits, cancel);
 
     /// <summary>Registers a watcher; dispose to unregister.</summary>
     public IDisposable Watch(ILogWatcher watcher) => _watchers.Add(watcher);
