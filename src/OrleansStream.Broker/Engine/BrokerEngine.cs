@@ -116,13 +116,13 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         _removal.Kick();
         // The journal that was just opened is one of them. Which partitions an old one holds, only opening them tells.
         var journals = await _parts.Journals.ListAsync(cancel);
-        if (journals.Count > 1)
+        if (journals.Any(id => id != _host.JournalId))
         {
             foreach (var (name, topic) in _catalogue.Topics())
                 OpenAll(name, topic.Id, topic.Partitions);
             Recovered = _queue.IdleAsync();
         }
-        _ports.Scheduler.Start("sweep", SweepAsync);
+        _ports.Scheduler.Start("housekeeping", () => new Housekeeping(_parts, _host, _catalogue, _stopping.Token).RunAsync());
     }
 
     /// <summary>The addresses that clients are told from now on, by listener name.</summary>
@@ -274,36 +274,6 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
             await slot.RemoveAsync();
         await _host.DeleteAsync(id, cancel);
     }
-
-    private async Task SweepAsync()
-    {
-        var pause = _parts.FirstSweep;
-        while (true)
-        {
-            try
-            {
-                await Task.Delay(pause, _ports.Time, _stopping.Token);
-                pause = _parts.SweepEvery;
-                await _host.SweepAsync(MayExist, _stopping.Token);
-            }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (IOException e)
-            {
-                _log.LogWarning("The sweep for what nobody names any more did not finish: {Reason}", e.Message);
-            }
-        }
-    }
-
-    /// <summary>
-    /// Whether a partition exists. On a store that others may write to, a topic that this process does not know may be one that another has just made:
-    /// then nothing is taken for a leftover that was not deleted here.
-    /// </summary>
-    private bool MayExist(PartitionId id) =>
-        _parts.Journals.Shared || (Cluster.TopicsById.TryGetValue(id.TopicId, out var topic) && id.Index < topic.Partitions.Count)
-        || _catalogue.Topics().Any(t => t.Topic.Id == id.TopicId && id.Index < t.Topic.Partitions);
 
     public ValueTask<long> NextProducerIdAsync(CancellationToken cancel) => _producerIds.NextAsync(cancel);
 

@@ -40,8 +40,15 @@ internal sealed class TopicCatalogue
         IObjectStore store, RuntimePorts ports, bool onlyWriter, CancellationToken stopping, CancellationToken cancel)
     {
         var catalogue = new TopicCatalogue(store, ports, onlyWriter, stopping);
+        await catalogue.ReloadAsync(cancel);
+        return catalogue;
+    }
+
+    /// <summary>Reads every topic again, for what other writers have changed. Throws as <see cref="LoadAsync"/>.</summary>
+    public async ValueTask ReloadAsync(CancellationToken cancel)
+    {
         List<string> names = [];
-        await foreach (var info in store.ListAsync(Prefix, cancel))
+        await foreach (var info in _store.ListAsync(Prefix, cancel))
             names.Add(info.Name[Prefix.Length..]);
         var next = 0;
         async Task LoadSomeAsync()
@@ -49,12 +56,11 @@ internal sealed class TopicCatalogue
             // Runs on in turns between awaits: the index is taken before the first of them.
             while (Interlocked.Increment(ref next) - 1 is var index && index < names.Count)
             {
-                await catalogue.Cell(names[index]).LoadAsync(cancel);
-                catalogue.Noted(names[index]);
+                await Cell(names[index]).LoadAsync(cancel);
+                Noted(names[index]);
             }
         }
         await Task.WhenAll(Enumerable.Range(0, Math.Min(LoadWidth, names.Count)).Select(_ => LoadSomeAsync()));
-        return catalogue;
     }
 
     public StoredTopic? Find(string name) => _cells.TryGetValue(name, out var cell) ? cell.Value?.Live : null;

@@ -1,0 +1,74 @@
+using Microsoft.Extensions.Logging;
+using OrleansStream.Broker.Topics;
+using OrleansStream.Storage;
+using OrleansStream.Storage.Logs;
+using OrleansStream.Storage.Ports;
+
+namespace OrleansStream.Broker.Engine;
+
+/// <summary>Looks now and then for objects that nobody names any more: orphans of failed seals, leftovers of deleted topics, data of dead journals.</summary>
+internal sealed class Housekeeping(EngineParts parts, LogHost host, TopicCatalogue catalogue, CancellationToken stopping)
+{
+    private readonly ILogger _log = parts.Ports.Logs.CreateLogger<Housekeeping>();
+
+    /// <summary>
+    /// Topic ids that were seen in the store and were in nobody's catalogue afterwards. A topic is in the catalogue before anything is stored for it, and an id
+    /// is never used again: so they are gone for good. Needed where other processes may create topics that this one has not heard of.
+    /// </summary>
+    private readonly HashSet<Guid> _gone = [];
+
+    public async Task RunAsync()
+    {
+        var pause = parts.FirstSweep;
+        while (true)
+        {
+            try
+            {
+                await Task.Delay(pause, parts.Ports.Time, stopping);
+                pause = parts.SweepEvery;
+                await SweepAsync();
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (IOException e)
+            {
+                _log.LogWarning("The search for what nobody names any more did not finish: {Reason}", e.Message);
+            }
+        }
+    }
+
+    private async ValueTask SweepAsync()
+    {
+        HashSet<Guid> strange = [];
+        var known = Known();
+        bool Exists(PartitionId id)
+        {
+            // What is not known may have been created, or grown, since the last look.
+            if (!known.TryGetValue(id.TopicId, out var partitions) || id.Index >= partitions)
+                known = Known();
+            if (known.TryGetValue(id.TopicId, out partitions))
+                return id.Index < partitions;
+            if (!parts.Journals.Shared || _gone.Contains(id.TopicId))
+                return false;
+            strange.Add(id.TopicId);
+            return true;
+        }
+        await host.SweepAsync(Exists, stopping);
+        if (strange.Count == 0)
+            return;
+        await catalogue.ReloadAsync(stopping);
+        strange.ExceptWith(Known().Keys);
+        _gone.UnionWith(strange);
+    }
+
+    /// <summary>Partitions of every topic that lives, and of those whose removal is <see cref="TopicRemoval"/>'s business.</summary>
+    private Dictionary<Guid, int> Known()
+    {
+        var known = catalogue.Topics().ToDictionary(t => t.Topic.Id, t => t.Topic.Partitions);
+        foreach (var (_, doomed) in catalogue.Doomed())
+            known.TryAdd(doomed.Id, doomed.Partitions);
+        return known;
+    }
+}
