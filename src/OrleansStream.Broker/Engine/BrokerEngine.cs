@@ -109,6 +109,8 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         JournalMaxAgeMs = settings.JournalMaxAgeMs,
         JournalMaxBytes = settings.JournalMaxBytes,
         ReadCacheBytes = settings.ReadCacheBytes,
+        // A disk journal belongs to one locked folder; who has a container to himself, nobody can know.
+        OnlyProcess = !settings.BlobJournal,
     };
 
     private async ValueTask BeginAsync(CancellationToken cancel)
@@ -122,7 +124,42 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
                 OpenAll(name, topic.Id, topic.Partitions);
             Recovered = _queue.IdleAsync();
         }
+        _ports.Scheduler.Start("retention", RetainAsync);
         _ports.Scheduler.Start("housekeeping", () => new Housekeeping(_parts, _host, _catalogue, _stopping.Token).RunAsync());
+    }
+
+    /// <summary>
+    /// Every log.retention.check.interval.ms, what is too old or too much goes. A partition that nobody uses has old records too: it is opened for this, and
+    /// looked at the next time.
+    /// </summary>
+    private async Task RetainAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(Settings.RetentionCheckIntervalMs), _ports.Time, _stopping.Token);
+                foreach (var topic in Cluster.TopicsByName.Values.OrderBy(t => t.Name, StringComparer.Ordinal))
+                {
+                    if (!topic.Config.CleanupDelete || (topic.Config.RetentionMs < 0 && topic.Config.RetentionBytes < 0))
+                        continue;
+                    for (var i = 0; i < topic.Partitions.Count; i++)
+                    {
+                        if (_slots.TryGetValue(new PartitionId(topic.Id, i), out var slot) && slot.Partition is { } partition)
+                            await partition.ApplyRetentionAsync(_stopping.Token);
+                    }
+                    OpenAll(topic.Name, topic.Id, topic.Partitions.Count);
+                }
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (IOException e)
+            {
+                _log.LogWarning("Retention did not finish and goes on at the next check: {Reason}", e.Message);
+            }
+        }
     }
 
     /// <summary>The addresses that clients are told from now on, by listener name.</summary>
@@ -295,8 +332,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        if ((object)_host is IAsyncDisposable disposable)
-            await disposable.DisposeAsync();
+        await _host.DisposeAsync();
         _stopping.Dispose();
     }
 }

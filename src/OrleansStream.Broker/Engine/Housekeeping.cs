@@ -55,12 +55,19 @@ internal sealed class Housekeeping(EngineParts parts, LogHost host, TopicCatalog
             strange.Add(id.TopicId);
             return true;
         }
-        await host.SweepAsync(Exists, stopping);
-        if (strange.Count == 0)
-            return;
-        await catalogue.ReloadAsync(stopping);
-        strange.ExceptWith(Known().Keys);
-        _gone.UnionWith(strange);
+        try
+        {
+            await host.SweepAsync(Exists, stopping);
+        }
+        finally
+        {
+            if (strange.Count > 0)
+            {
+                await catalogue.ReloadAsync(stopping);
+                strange.ExceptWith(Known().Keys);
+                _gone.UnionWith(strange);
+            }
+        }
     }
 
     /// <summary>Partitions of every topic that lives, and of those whose removal is <see cref="TopicRemoval"/>'s business.</summary>

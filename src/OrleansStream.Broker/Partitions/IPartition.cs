@@ -65,6 +65,12 @@ public interface IPartition
     /// <summary>OffsetForLeaderEpoch (KIP-101, KIP-320): the end offset of the largest epoch not above <paramref name="leaderEpoch"/>.</summary>
     EpochEnd EndOffsetForEpoch(int currentLeaderEpoch, int leaderEpoch);
 
+    /// <summary>
+    /// DeleteRecords: records before <paramref name="offset"/> (-1: before the high watermark) can be read no more, durably. OFFSET_OUT_OF_RANGE above the
+    /// high watermark, POLICY_VIOLATION where cleanup.policy does not have delete.
+    /// </summary>
+    ValueTask<DeletedRecords> DeleteRecordsAsync(long offset, CancellationToken cancel) => new(new DeletedRecords(ErrorCode.UnsupportedVersion, -1));
+
     /// <summary>Bytes of the log between its start offset and its end, as DescribeLogDirs reports them.</summary>
     long SizeBytes { get; }
 }
@@ -103,5 +109,8 @@ public sealed class PartitionRead(
 }
 
 public readonly record struct OffsetLookup(ErrorCode Error, long Timestamp = -1, long Offset = -1, int LeaderEpoch = -1);
+
+/// <summary>Where the log begins after a DeleteRecords; -1 with an error.</summary>
+public readonly record struct DeletedRecords(ErrorCode Error, long LowWatermark);
 
 public readonly record struct EpochEnd(ErrorCode Error, int LeaderEpoch = -1, long EndOffset = -1);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using OrleansStream.Protocol;
 using OrleansStream.Protocol.Records;
 using OrleansStream.Storage.Logs;
@@ -13,6 +14,8 @@ internal static class OffsetLookups
     public const long EarliestLocal = -4;
     public const long LatestTiered = -5;
     public const long EarliestPendingUpload = -6;
+
+    private const int ScanBytes = 1 << 20;
 
     private static readonly OffsetLookup NotFound = new(ErrorCode.None);
 
@@ -51,19 +54,58 @@ internal static class OffsetLookups
                 return NotFound;
             try
             {
-                using var opened = OpenedRecords.Open(read.Batches, maxDecompressedBytes);
-                var start = log.LogStartOffset;
-                foreach (var record in opened)
-                {
-                    if (record.Timestamp >= timestamp && record.Offset >= start)
-                        return new OffsetLookup(ErrorCode.None, record.Timestamp, record.Offset, opened.Header.PartitionLeaderEpoch);
-                }
+                if (FirstNotBelow(read.Batches, timestamp, log.LogStartOffset, maxDecompressedBytes) is { } found)
+                    return found;
             }
             catch (CorruptRecordsException)
             {
                 return new OffsetLookup(ErrorCode.CorruptMessage);
             }
-            return NotFound;
         }
+        // The batch that the index knows lies before the log's start, at least in part: look through what follows.
+        return await ScanAsync(log, timestamp, limit, maxDecompressedBytes, cancel);
+    }
+
+    private static async ValueTask<OffsetLookup> ScanAsync(PartitionLog log, long timestamp, long limit, int maxDecompressedBytes, CancellationToken cancel)
+    {
+        for (var offset = log.LogStartOffset; offset < limit;)
+        {
+            var read = await log.ReadAsync(offset, ScanBytes, true, limit, cancel);
+            using (read.Hold)
+            {
+                if (read.Status != LogStatus.Ok)
+                    return new OffsetLookup(LogErrors.CodeOf(read.Status));
+                var rest = read.Batches;
+                if (rest.IsEmpty)
+                    return NotFound;
+                while (RecordBatchHeader.TryRead(rest, out var header))
+                {
+                    try
+                    {
+                        if (header.MaxTimestamp >= timestamp && FirstNotBelow(rest, timestamp, log.LogStartOffset, maxDecompressedBytes) is { } found)
+                            return found;
+                    }
+                    catch (CorruptRecordsException)
+                    {
+                        return new OffsetLookup(ErrorCode.CorruptMessage);
+                    }
+                    offset = header.NextOffset;
+                    rest = rest.Slice(header.SizeInBytes);
+                }
+            }
+        }
+        return NotFound;
+    }
+
+    /// <summary>The first record of the first batch that is late enough and can be read.</summary>
+    private static OffsetLookup? FirstNotBelow(in ReadOnlySequence<byte> batches, long timestamp, long start, int maxDecompressedBytes)
+    {
+        using var opened = OpenedRecords.Open(batches, maxDecompressedBytes);
+        foreach (var record in opened)
+        {
+            if (record.Timestamp >= timestamp && record.Offset >= start)
+                return new OffsetLookup(ErrorCode.None, record.Timestamp, record.Offset, opened.Header.PartitionLeaderEpoch);
+        }
+        return null;
     }
 }

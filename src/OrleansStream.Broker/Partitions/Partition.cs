@@ -71,6 +71,27 @@ public sealed class Partition : IPartition
 
     public long SizeBytes => _log.SizeBytes;
 
+    public async ValueTask<DeletedRecords> DeleteRecordsAsync(long offset, CancellationToken cancel)
+    {
+        if (!_settings.Config.CleanupDelete && _settings.Config.CleanupCompact)
+            return new DeletedRecords(ErrorCode.PolicyViolation, -1);
+        if (_log.Status != LogStatus.Ok)
+            return new DeletedRecords(LogErrors.CodeOf(_log.Status), -1);
+        var status = await _log.AdvanceStartAsync(offset == -1 ? HighWatermark : offset, cancel);
+        return status == LogStatus.Ok ? new DeletedRecords(ErrorCode.None, LogStartOffset) : new DeletedRecords(LogErrors.CodeOf(status), -1);
+    }
+
+    /// <summary>Lets go of what is beyond retention.ms and retention.bytes. Throws <see cref="StoreUnavailableException"/>.</summary>
+    public async ValueTask ApplyRetentionAsync(CancellationToken cancel)
+    {
+        var config = _settings.Config;
+        if (!config.CleanupDelete || _log.Status != LogStatus.Ok)
+            return;
+        var start = await _log.RetainedFromAsync(new RetentionLimits(config.RetentionMs, config.RetentionBytes), cancel);
+        if (start > LogStartOffset)
+            await _log.AdvanceStartAsync(start, cancel);
+    }
+
     public ValueTask<AppendResult> AppendAsync(ReadOnlySequence<byte> records, Acks acks, short produceVersion)
     {
         var settings = _settings;

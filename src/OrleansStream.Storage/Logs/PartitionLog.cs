@@ -320,6 +320,11 @@ public sealed class PartitionLog
         {
             return new LogRead(LogStatus.StoreUnavailable, default, null);
         }
+        catch (LogCorruptException) when (Retired)
+        {
+            // Its hot memory went while this read was on its way: another log serves the partition.
+            return new LogRead(LogStatus.NotLeader, default, null);
+        }
         catch (Exception e) when (e is SegmentCorruptException or LogCorruptException or Ports.ObjectNotFoundException)
         {
             _logger.LogError(e, "Partition {Partition}: sealed data cannot be read.", Id);

@@ -194,4 +194,74 @@ public sealed class BrokerEngineTests
             Broker.Topics.ConfigResourceType.Topic, "t", [new("max.message.bytes", Broker.Topics.ConfigOperation.Set, "300")], false, CancellationToken.None);
         Assert.Equal(ErrorCode.MessageTooLarge, (await _rig.AppendAsync(partition, new string('x', 500))).Error);
     }
+
+    [Fact]
+    public async Task Retention_lets_old_records_go_also_of_partitions_that_nobody_asks_for()
+    {
+        var first = await _rig.StartAsync();
+        await EngineRig.CreateAsync(first, "t", 1, "retention.ms=3600000");
+        var partition = await _rig.OpenAsync(first, "t");
+        await _rig.AppendAsync(partition, "old ");
+        await first.StopAsync(CancellationToken.None);
+        await first.DisposeAsync();
+
+        _rig.Ports.Time.Advance(TimeSpan.FromHours(2));
+        await using var second = await _rig.StartAsync("log.retention.check.interval.ms=60000");
+        await _rig.UntilAsync(() => second.OpenPartitions == 1, stepMs: 1000);
+        var opened = await _rig.OpenAsync(second, "t");
+        await _rig.UntilAsync(() => opened.LogStartOffset == 1, stepMs: 1000);
+        Assert.Equal(ErrorCode.OffsetOutOfRange, await EngineRig.ReadErrorAsync(opened, 0));
+        Assert.Equal(ErrorCode.None, (await _rig.AppendAsync(opened, "new")).Error);
+        Assert.Equal("new", await EngineRig.ReadAllAsync(opened, 1));
+    }
+
+    [Fact]
+    public async Task Deleted_records_are_found_by_no_read_and_no_timestamp()
+    {
+        await using var engine = await _rig.StartAsync();
+        await EngineRig.CreateAsync(engine, "t");
+        await EngineRig.CreateAsync(engine, "compacted", 1, "cleanup.policy=compact");
+        var partition = await _rig.OpenAsync(engine, "t");
+        for (var i = 0; i < 5; i++)
+            await _rig.AppendAsync(partition, $"{i}", 1000 + i);
+        Assert.Equal(new DeletedRecords(ErrorCode.OffsetOutOfRange, -1), await partition.DeleteRecordsAsync(6, CancellationToken.None));
+        Assert.Equal(new DeletedRecords(ErrorCode.None, 3), await partition.DeleteRecordsAsync(3, CancellationToken.None));
+        Assert.Equal(new DeletedRecords(ErrorCode.None, 3), await partition.DeleteRecordsAsync(1, CancellationToken.None));
+        Assert.Equal(ErrorCode.OffsetOutOfRange, await EngineRig.ReadErrorAsync(partition, 2));
+        Assert.Equal("34", await EngineRig.ReadAllAsync(partition, 3));
+        Assert.Equal(3, (await partition.ListOffsetAsync(-2, IsolationLevel.ReadUncommitted, -1, CancellationToken.None)).Offset);
+        Assert.Equal((1003L, 3L), await AtAsync(1001));
+        Assert.Equal((1004L, 4L), await AtAsync(1004));
+        Assert.Equal(new DeletedRecords(ErrorCode.None, 5), await partition.DeleteRecordsAsync(-1, CancellationToken.None));
+        Assert.Equal((-1L, -1L), await AtAsync(1001));
+        var compacted = await _rig.OpenAsync(engine, "compacted");
+        Assert.Equal(new DeletedRecords(ErrorCode.PolicyViolation, -1), await compacted.DeleteRecordsAsync(-1, CancellationToken.None));
+
+        async Task<(long, long)> AtAsync(long timestamp)
+        {
+            var found = await partition.ListOffsetAsync(timestamp, IsolationLevel.ReadUncommitted, -1, CancellationToken.None);
+            Assert.Equal(ErrorCode.None, found.Error);
+            return (found.Timestamp, found.Offset);
+        }
+    }
+
+    [Fact]
+    public async Task The_sweep_takes_what_a_deleted_topic_left_and_nothing_else()
+    {
+        var rig = new EngineRig(shared: true);
+        await using var engine = await rig.StartAsync();
+        await EngineRig.CreateAsync(engine, "kept");
+        await rig.AppendAsync(await rig.OpenAsync(engine, "kept"), "kept");
+        // Another process makes a topic, which this one has not heard of; and something lies about of a topic that is gone.
+        await using (var other = await rig.StartAsync())
+        {
+            await EngineRig.CreateAsync(other, "unheard");
+            await rig.AppendAsync(await rig.OpenAsync(other, "unheard"), "unheard");
+        }
+        var gone = Guid.NewGuid().ToString("N");
+        await rig.Store.CreateAsync($"partitions/{gone}/0/segments/00000000000000000000-0-{gone}", default, CancellationToken.None);
+        await rig.UntilAsync(() => !rig.Store.Names.Any(n => n.Contains(gone, StringComparison.Ordinal)), stepMs: 60_000);
+        Assert.True(engine.Cluster.TopicsByName.TryGetValue("unheard", out var unheard));
+        Assert.Contains(rig.Store.Names, n => n.Contains(unheard!.Id.ToString("N"), StringComparison.Ordinal));
+    }
 }
