@@ -1,0 +1,2 @@
+// One broker, one client at a time: these tests own the machine while they run.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]

@@ -1,0 +1,218 @@
+using System.Text;
+using OrleansStream.EndToEnd.Brokers;
+using OrleansStream.EndToEnd.Wire;
+
+namespace OrleansStream.EndToEnd.Clients;
+
+public sealed class ClientsOnDisk(DiskBroker fixture) : ClientTests(fixture), IClassFixture<DiskBroker>;
+
+public sealed class ClientsOnBlobs(BlobBroker fixture) : ClientTests(fixture), IClassFixture<BlobBroker>;
+
+/// <summary>Real clients, each against the others: what one writes, every other reads.</summary>
+public abstract class ClientTests(BrokerFixture fixture)
+{
+    private const int Mebibyte = 1 << 20;
+    private static int s_topics = Random.Shared.Next(1_000_000) * 1000;
+
+    private BrokerProcess Broker => fixture.Broker;
+
+    public static TheoryData<string> Producers => [.. KafkaClient.All.Select(c => c.Name)];
+    public static TheoryData<string> Consumers => [.. KafkaClient.All.Where(c => c.Consumes).Select(c => c.Name)];
+
+    public static TheoryData<string, string> Pairs()
+    {
+        var pairs = new TheoryData<string, string>();
+        foreach (var producer in KafkaClient.All)
+            foreach (var consumer in KafkaClient.All.Where(c => c.Consumes)) pairs.Add(producer.Name, consumer.Name);
+        return pairs;
+    }
+
+    [SkippableTheory, MemberData(nameof(Pairs))]
+    public async Task What_one_client_writes_another_reads(string producerName, string consumerName)
+    {
+        var (producer, consumer) = (KafkaClient.Named(producerName), KafkaClient.Named(consumerName));
+        consumer.Needed();
+        var written = await WrittenByAsync(producer);
+        foreach (var (codec, topic, sent, places) in written)
+        {
+            if (consumer.Unreadable.Contains(codec) || consumer.Unreadable.Contains(producer.Name + " " + codec)) continue;
+            var read = await consumer.ConsumeAsync(Broker, topic, [0, 1, 2], sent.Count);
+            Compare($"{codec} from {producer} to {consumer}", consumer, sent, places, read);
+        }
+    }
+
+    [SkippableTheory, MemberData(nameof(Producers))]
+    public async Task From_no_byte_to_ten_mebibytes_per_record(string name)
+    {
+        var producer = KafkaClient.Named(name);
+        producer.Needed();
+        var consumer = producer.Consumes ? producer : KafkaClient.Reader;
+        foreach (var codec in Repository.Full ? producer.Codecs : [producer.Codecs[0], producer.Codecs[^1]])
+        {
+            var topic = await NewTopicAsync(1, ("max.message.bytes", "20000000"));
+            int[] sizes = [0, 1, 1023, Mebibyte, 10 * Mebibyte, 0, 7];
+            var sent = sizes.Select((size, i) => new ClientRecord(producer.ChoosesPartition ? 0 : null, Bytes($"key-{i}"), Letters(size), [], null)).ToList();
+            await producer.ProduceAsync(Broker, topic, codec, sent);
+            var read = await consumer.ConsumeAsync(Broker, topic, [0], sent.Count);
+            for (var i = 0; i < sent.Count; i++)
+            {
+                Assert.Equal(i, read[i].Offset);
+                Assert.True(sent[i].Value.AsSpan().SequenceEqual(read[i].Value), $"{codec}: the record of {sizes[i]} bytes came back with {read[i].Value?.Length}");
+            }
+        }
+    }
+
+    [SkippableTheory, MemberData(nameof(Producers))]
+    public async Task Keys_land_in_the_partition_that_their_hash_names(string name)
+    {
+        var producer = KafkaClient.Named(name);
+        producer.Needed();
+        foreach (var partitions in (int[])[1, 2, 12, 64])
+        {
+            var topic = await NewTopicAsync(partitions);
+            var sent = Enumerable.Range(0, 60).Select(i => new ClientRecord(null, Bytes($"key-{i}-{new string('x', i % 9)}"), Bytes($"value-{i}"), [], null)).ToList();
+            await producer.ProduceAsync(Broker, topic, "none", sent);
+            var found = await PartitionsByValueAsync(topic, partitions);
+            foreach (var record in sent)
+            {
+                var expected = KeyHash.Partition(producer.Partitioner, record.Key!, partitions);
+                Assert.True(expected == found[Encoding.UTF8.GetString(record.Value!)], $"{Encoding.UTF8.GetString(record.Key!)} of {partitions}: in {found[Encoding.UTF8.GetString(record.Value!)]}, belongs in {expected}");
+            }
+            Assert.Equal(sent.Count, found.Count);
+        }
+    }
+
+    [SkippableTheory, MemberData(nameof(Consumers))]
+    public async Task Reading_starts_where_the_client_says(string name)
+    {
+        var consumer = KafkaClient.Named(name);
+        consumer.Needed();
+        var topic = await NewTopicAsync(2);
+        const long firstMs = 1_700_000_000_000;
+        await using var connection = await Broker.ConnectAsync();
+        for (var partition = 0; partition < 2; partition++)
+            for (var batch = 0; batch < 10; batch++)
+                Assert.Equal(0, (await connection.ProduceAsync(topic, partition, RecordBatch.Build(
+                    [.. Enumerable.Range(batch * 10, 10).Select(i => new WireRecord(null, Bytes($"{partition}/{i}"), firstMs + i * 1000))]))).Error);
+
+        async Task StartsAsync(string from, long at, int first, Func<Task>? ready = null, int last = 99)
+        {
+            var read = await consumer.ConsumeAsync(Broker, topic, [0, 1], 2 * (last - first + 1), from, at, ready);
+            foreach (var ofOne in read.GroupBy(r => r.Partition!.Value))
+            {
+                Assert.Equal(Enumerable.Range(first, last - first + 1).Select(i => (long?)i), ofOne.Select(r => r.Offset));
+                Assert.Equal(Enumerable.Range(first, last - first + 1).Select(i => $"{ofOne.Key}/{i}"), ofOne.Select(r => Encoding.UTF8.GetString(r.Value!)));
+            }
+            Assert.Equal(2, read.Select(r => r.Partition).Distinct().Count());
+        }
+
+        await StartsAsync("beginning", 0, 0);
+        await StartsAsync("offset", 37, 37);
+        if (consumer.StartsAtTimestamp)
+        {
+            await StartsAsync("timestamp", firstMs + 42_000, 42);
+            await StartsAsync("timestamp", firstMs + 42_001, 43);
+            await StartsAsync("timestamp", 0, 0);
+        }
+        if (!consumer.StartsAtEnd) return;
+        await StartsAsync("end", 0, 100, last: 100, ready: async () =>
+        {
+            for (var partition = 0; partition < 2; partition++)
+                await connection.ProduceAsync(topic, partition, RecordBatch.Build([new WireRecord(null, Bytes($"{partition}/100"), firstMs)]));
+        });
+    }
+
+    [SkippableTheory, MemberData(nameof(Producers))]
+    public async Task A_long_run_has_the_same_digest_at_both_ends(string name)
+    {
+        var producer = KafkaClient.Named(name);
+        producer.Needed();
+        var consumer = producer.Consumes ? producer : KafkaClient.Reader;
+        var partitions = producer.ChoosesPartition ? 4 : 1;
+        const int size = 10_000;
+        var count = (Repository.Full ? 1_000_000_000 : 100_000_000) / size;
+        var topic = await NewTopicAsync(partitions);
+        var sent = await producer.ProduceBulkAsync(Broker, topic, producer.Codecs[name.Length % producer.Codecs.Length], count, size, partitions);
+        Assert.Equal(partitions, sent.Count);
+        Assert.Equal(sent, await consumer.ConsumeBulkAsync(Broker, topic, count, partitions));
+    }
+
+    private async Task<string> NewTopicAsync(int partitions, params (string, string)[] configs)
+    {
+        var topic = $"clients-{Interlocked.Increment(ref s_topics)}";
+        await using var connection = await Broker.ConnectAsync();
+        await connection.CreateTopicAsync(topic, partitions, configs);
+        return topic;
+    }
+
+    /// <summary>A topic for each codec of a client, written once and read by many tests.</summary>
+    private async Task<List<(string Codec, string Topic, List<ClientRecord> Sent, List<(int Partition, long Offset)> Places)>> WrittenByAsync(KafkaClient producer)
+    {
+        producer.Needed();
+        if (fixture.Kept.TryGetValue(producer.Name, out var kept)) return (List<(string, string, List<ClientRecord>, List<(int, long)>)>)kept;
+        var written = new List<(string, string, List<ClientRecord>, List<(int, long)>)>();
+        foreach (var codec in producer.Codecs)
+        {
+            var topic = await NewTopicAsync(3);
+            var sent = Samples.For(producer);
+            var places = await producer.ProduceAsync(Broker, topic, codec, sent);
+            Assert.Equal(producer.ReportsOffset ? sent.Count : 0, places.Count);
+            written.Add((codec, topic, sent, places));
+        }
+        fixture.Kept[producer.Name] = written;
+        return written;
+    }
+
+    private static void Compare(
+        string what, KafkaClient consumer, List<ClientRecord> sent, List<(int Partition, long Offset)> places, List<ClientRecord> read)
+    {
+        foreach (var ofOne in read.GroupBy(r => r.Partition))
+            Assert.Equal(Enumerable.Range(0, ofOne.Count()).Select(i => (long?)i), ofOne.Select(r => r.Offset));
+
+        // Where a client does not say where a record went, the order within each partition does.
+        var byPlace = read.ToDictionary(r => (r.Partition!.Value, r.Offset!.Value));
+        if (places.Count == 0) places = PlacesInOrder(sent, read);
+        for (var i = 0; i < sent.Count; i++)
+        {
+            var (expected, actual) = (sent[i], byPlace[places[i]]);
+            var at = $"{what}, record {i} ({Show(expected.Value)}): ";
+            if (expected.Partition is { } partition) Assert.Equal(partition, actual.Partition);
+            if (expected.Timestamp is { } timestamp) Assert.True(timestamp == actual.Timestamp, at + $"timestamp {actual.Timestamp}");
+            else Assert.True(Math.Abs(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - actual.Timestamp!.Value) < 3_600_000, at + $"timestamp {actual.Timestamp}");
+            if (!consumer.Binary && !Samples.IsText(expected)) continue;
+            Assert.True(Same(expected.Key, actual.Key), at + "key " + Show(actual.Key));
+            Assert.True(Same(expected.Value, actual.Value), at + "value " + Show(actual.Value));
+            Assert.True(expected.Headers.Count == actual.Headers.Count, at + $"{actual.Headers.Count} headers");
+            foreach (var (e, a) in expected.Headers.Zip(actual.Headers))
+                Assert.True(e.Name == a.Name && Same(e.Value, a.Value), at + $"header {a.Name}={Show(a.Value)}, was {e.Name}={Show(e.Value)}");
+        }
+    }
+
+    /// <summary>Keys are unique in the samples: each is found by its key, and the order of a partition is that of sending.</summary>
+    private static List<(int, long)> PlacesInOrder(List<ClientRecord> sent, List<ClientRecord> read)
+    {
+        var places = sent.Select(s => read.Single(r => Same(s.Key, r.Key) && Same(s.Value, r.Value))).Select(r => (r.Partition!.Value, r.Offset!.Value)).ToList();
+        foreach (var ofOne in places.GroupBy(p => p.Item1)) Assert.Equal(ofOne.Select(p => p.Item2).Order(), ofOne.Select(p => p.Item2));
+        return places;
+    }
+
+    private async Task<Dictionary<string, int>> PartitionsByValueAsync(string topic, int partitions)
+    {
+        await using var connection = await Broker.ConnectAsync();
+        var found = new Dictionary<string, int>();
+        for (var partition = 0; partition < partitions; partition++)
+            foreach (var record in await connection.ReadAllAsync(topic, partition)) found.Add(Encoding.UTF8.GetString(record.Value!.Value.Span), partition);
+        return found;
+    }
+
+    private static bool Same(byte[]? a, byte[]? b) => (a is null) == (b is null) && a.AsSpan().SequenceEqual(b);
+    private static string Show(byte[]? bytes) => bytes is null ? "null" : $"'{Encoding.UTF8.GetString(bytes.AsSpan(0, Math.Min(40, bytes.Length)))}'";
+    private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
+
+    private static byte[] Letters(int size)
+    {
+        var bytes = new byte[size];
+        for (var i = 0; i < size; i++) bytes[i] = (byte)('a' + (i * 7 + i / 1000) % 26);
+        return bytes;
+    }
+}

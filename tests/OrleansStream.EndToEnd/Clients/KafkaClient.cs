@@ -1,0 +1,101 @@
+using OrleansStream.EndToEnd.Brokers;
+
+namespace OrleansStream.EndToEnd.Clients;
+
+/// <summary>How a client chooses the partition of a key.</summary>
+internal enum Partitioner
+{
+    /// <summary>Kafka's own, of the Java client.</summary>
+    Murmur2,
+
+    /// <summary>librdkafka's default ("consistent_random").</summary>
+    Crc32,
+}
+
+/// <summary>
+/// A Kafka client in the form that tests/clients gives it: a program that speaks the contract of contract.py. What a client cannot do by its own
+/// nature is said here, so that a test asks for everything else.
+/// </summary>
+internal sealed record KafkaClient(string Name, string Package, params string[] Command)
+{
+    private static readonly string[] AllCodecs = ["none", "gzip", "snappy", "lz4", "zstd"];
+    private static readonly bool s_nodeHasZstd = NodeHasZstd();
+
+    public string[] Codecs { get; init; } = AllCodecs;
+
+    /// <summary>Codecs of other clients that it cannot read, as "codec" or "client codec".</summary>
+    public string[] Unreadable { get; init; } = [];
+
+    public Partitioner Partitioner { get; init; } = Partitioner.Murmur2;
+
+    /// <summary>False: it reads in groups only.</summary>
+    public bool Consumes { get; init; } = true;
+
+    /// <summary>False: it takes and prints lines of text.</summary>
+    public bool Binary { get; init; } = true;
+
+    public bool ChoosesPartition { get; init; } = true;
+    public bool SetsTimestamp { get; init; } = true;
+    public bool ReportsOffset { get; init; } = true;
+    public bool StartsAtEnd { get; init; } = true;
+    public bool StartsAtTimestamp { get; init; } = true;
+    public bool EmptyKey { get; init; } = true;
+    public bool NullHeader { get; init; } = true;
+    public bool RepeatsHeader { get; init; } = true;
+
+    public override string ToString() => Name;
+
+    /// <summary>Skips the test, or fails it where CI is set, when the client is not installed.</summary>
+    public void Needed()
+    {
+        if (Package == "peers") Missing.Peers();
+        if (!Path.IsPathRooted(Command[0]) || File.Exists(Command[0]))
+        {
+            if (Package is "peers" or "python-wheels") return;
+            if (Package == "node" && Directory.Exists(Path.Combine(Repository.Cache, "node", "node_modules"))) return;
+            if (Package is not "node" && File.Exists($"/var/lib/dpkg/info/{Package}.list")) return;
+        }
+        if (Package == "python-wheels") Missing.Peers();
+        Missing.Tool(Package, string.Join(' ', Command));
+    }
+
+    private static string Script(string name) => Path.Combine(Repository.Root, "tests", "clients", name);
+    private const string DebianPython = "/usr/bin/python3";
+    private static readonly string VenvPython = Path.Combine(Repository.Cache, "python", "bin", "python");
+
+    public static readonly IReadOnlyList<KafkaClient> All =
+    [
+        new("kcat", "kcat", DebianPython, Script("python/with_kcat.py"))
+            { Partitioner = Partitioner.Crc32, Binary = false, SetsTimestamp = false, ReportsOffset = false },
+        new("python3-confluent-kafka", "python3-confluent-kafka", DebianPython, Script("python/with_confluent.py")) { Partitioner = Partitioner.Crc32 },
+        new("python3-kafka", "python3-kafka", DebianPython, Script("python/with_kafka_python.py")) { NullHeader = false },
+        new("kafkajs", "node", "node", Script("node/with_kafkajs.mjs")) { Consumes = false, NullHeader = false, Codecs = ["none", "gzip", "snappy"] },
+        new("platformatic", "node", "node", Script("node/with_platformatic.mjs"))
+            { NullHeader = false, Codecs = s_nodeHasZstd ? AllCodecs : AllCodecs[..^1], Unreadable = s_nodeHasZstd ? [] : ["zstd"] },
+        new("confluent-kafka 2.16", "python-wheels", VenvPython, Script("python/with_confluent.py")) { Partitioner = Partitioner.Crc32 },
+        new("kafka-python 3.0", "python-wheels", VenvPython, Script("python/with_kafka_python.py")) { NullHeader = false },
+        new("aiokafka", "python-wheels", VenvPython, Script("python/with_aiokafka.py"))
+            // its other codecs come with cramjam, which its wheel does not bring
+            { Codecs = ["none", "gzip"], Unreadable = ["snappy", "lz4", "zstd"] },
+        new("kafka-console", "peers", DebianPython, Script("python/with_console.py"))
+            { Binary = false, ChoosesPartition = false, SetsTimestamp = false, ReportsOffset = false, StartsAtEnd = false, StartsAtTimestamp = false },
+    ];
+
+    public static KafkaClient Named(string name) => All.First(c => c.Name == name);
+
+    /// <summary>A client that reads everything, for those that only write: the first one installed.</summary>
+    public static KafkaClient Reader => All.FirstOrDefault(c => c is { Binary: true, Consumes: true } && c.IsInstalled) ?? Named("python3-confluent-kafka");
+
+    private bool IsInstalled => Package == "python-wheels" ? File.Exists(Command[0]) : File.Exists($"/var/lib/dpkg/info/{Package}.list");
+
+    /// <summary>Node.js has zstd of its own from 22.15 on, and @platformatic/kafka takes it from there.</summary>
+    private static bool NodeHasZstd()
+    {
+        try
+        {
+            using var node = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("node", ["-p", "typeof require('zlib').zstdCompressSync"]) { RedirectStandardOutput = true })!;
+            return node.StandardOutput.ReadToEnd().Trim() == "function";
+        }
+        catch (System.ComponentModel.Win32Exception) { return false; }
+    }
+}

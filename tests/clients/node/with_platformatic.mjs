@@ -1,0 +1,65 @@
+// @platformatic/kafka. Its stream reads in groups; below it, Consumer.fetch and listOffsets read by assignment.
+import { Digests, Output, bulkRecords, load, main, say, unpack } from './contract.mjs'
+
+const { Consumer, Producer } = load('@platformatic/kafka')
+
+async function produce(bootstrap, spec) {
+  const producer = new Producer({ clientId: 'platformatic', bootstrapBrokers: [bootstrap], idempotent: true, retries: 3 })
+  const send = messages => producer.send({ messages, acks: -1, compression: spec.codec })
+  if (spec.bulk) {
+    const digests = new Digests()
+    let batch = []
+    for (const { partition, value } of bulkRecords(spec.bulk, digests)) {
+      if (batch.push({ topic: spec.topic, partition, value }) === 500) { await send(batch); batch = [] }
+    }
+    if (batch.length) await send(batch)
+    digests.say()
+  } else {
+    for (const r of spec.records) {
+      const message = { topic: spec.topic, headers: new Map(r.headers.map(([name, value]) => [Buffer.from(name), unpack(value)])) }
+      if (r.key !== null) message.key = unpack(r.key)
+      if (r.value !== null) message.value = unpack(r.value)
+      if (r.partition !== null) message.partition = r.partition
+      if (r.timestamp !== null) message.timestamp = BigInt(r.timestamp)
+      const { offsets: [place] } = await send([message])
+      say({ partition: place.partition, offset: Number(place.offset) })
+    }
+  }
+  await producer.close()
+}
+
+async function consume(bootstrap, spec) {
+  const consumer = new Consumer({ clientId: 'platformatic', groupId: 'assigned-only', bootstrapBrokers: [bootstrap], retries: 3 })
+  const metadata = await consumer.metadata({ topics: [spec.topic] })
+  const topic = metadata.topics.get(spec.topic)
+  const node = topic.partitions[spec.partitions[0]].leader
+  const next = new Map(spec.partitions.map(partition => [partition, BigInt(spec.at ?? 0)]))
+  if (spec.from !== 'offset') {
+    const timestamp = { beginning: -2n, end: -1n, timestamp: BigInt(spec.at ?? 0) }[spec.from]
+    const ask = at => consumer.listOffsets({ topics: [spec.topic], partitions: { [spec.topic]: spec.partitions }, timestamp: at })
+    const found = (await ask(timestamp)).get(spec.topic), ends = (await ask(-1n)).get(spec.topic)
+    for (const partition of spec.partitions) next.set(partition, found[partition] < 0n ? ends[partition] : found[partition])
+  }
+  say({ ready: true })
+  const output = new Output(spec)
+  while (output.wanted()) {
+    const answer = await consumer.fetch({
+      node, minBytes: 1, maxBytes: 50_000_000, maxWaitTime: 200, isolationLevel: 0,
+      topics: [{ topicId: topic.id, partitions: [...next].map(([partition, fetchOffset]) => ({ partition, currentLeaderEpoch: -1, fetchOffset, lastFetchedEpoch: -1, partitionMaxBytes: 12_000_000 })) }]
+    })
+    for (const { partitionIndex, records } of answer.responses.flatMap(t => t.partitions)) {
+      for (const batch of records ?? []) {
+        for (const r of batch.records) {
+          const offset = batch.firstOffset + BigInt(r.offsetDelta)
+          if (offset < next.get(partitionIndex) || !output.left) continue
+          output.take(partitionIndex, offset, batch.firstTimestamp + r.timestampDelta, r.key, r.value, r.headers)
+          next.set(partitionIndex, offset + 1n)
+        }
+      }
+    }
+  }
+  output.end()
+  await consumer.close(true)
+}
+
+await main(produce, consume)
