@@ -38,20 +38,22 @@ install_apt() { # package ...
   fi
 }
 
+offered_by_npm() { grep -qE 'E404|ETARGET' "$1" || echo offered; }
+
 install_npm() {
   command -v npm >/dev/null || install_apt npm
   command -v npm >/dev/null || { absent node "no npm"; absent azurite "no npm"; return 0; }
+  tests/azurite/install 2>"$cache/azurite.log" || { tail -5 "$cache/azurite.log" >&2; absent azurite "npm install failed" "$(offered_by_npm "$cache/azurite.log")"; }
   local want; want=$(sha256sum tests/clients/package-lock.json | cut -d' ' -f1)
   [ "$(cat "$cache/node/stamp" 2>/dev/null)" = "$want" ] && return 0
-  say "npm: kafkajs, @platformatic/kafka, azurite"
+  say "npm: kafkajs, @platformatic/kafka"
   rm -rf "$cache/node"; mkdir -p "$cache/node"
   cp tests/clients/package.json tests/clients/package-lock.json "$cache/node/"
   if (cd "$cache/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >"$cache/npm.log" 2>&1); then
     echo "$want" > "$cache/node/stamp"
   else
     tail -5 "$cache/npm.log" >&2
-    local offered=offered; grep -q E404 "$cache/npm.log" && offered=
-    absent node "npm ci failed" "$offered"; absent azurite "npm ci failed" "$offered"
+    absent node "npm ci failed" "$(offered_by_npm "$cache/npm.log")"
   fi
 }
 
@@ -68,7 +70,7 @@ install_wheels() {
 }
 
 mkdir -p "$cache"
-install_apt kcat python3-kafka python3-confluent-kafka python3-lz4 python3-snappy python3-zstandard python3-venv
+install_apt kcat python3-kafka python3-confluent-kafka python3-lz4 python3-snappy python3-zstandard python3-crc32c python3-venv
 if [ -n "${KAFKA_PEERS:-}" ] && ! command -v java >/dev/null; then install_apt openjdk-17-jre-headless; fi
 install_npm
 install_wheels

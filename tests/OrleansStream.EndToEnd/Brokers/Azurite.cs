@@ -15,7 +15,7 @@ internal sealed class Azurite : IAsyncDisposable
 
     public ChildProcess Process { get; private set; }
 
-    public static string Program => Path.Combine(Repository.Cache, "node", "node_modules", "azurite", "dist", "src", "blob", "main.js");
+    public static string Program => Path.Combine(Repository.Cache, "azurite", "node_modules", "azurite", "dist", "src", "blob", "main.js");
 
     /// <summary>The connection string of the account.</summary>
     public string ConnectionString =>

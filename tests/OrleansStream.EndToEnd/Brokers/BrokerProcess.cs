@@ -14,8 +14,9 @@ internal sealed class BrokerProcess : IAsyncDisposable
     private ChildProcess? _process;
     private long _launched;
 
-    private BrokerProcess(string folder, string? storage, IReadOnlyDictionary<string, string> settings)
+    private BrokerProcess(bool kafka, string folder, string? storage, IReadOnlyDictionary<string, string> settings)
     {
+        RunsKafka = kafka;
         Folder = folder;
         Storage = storage;
         Settings = settings;
@@ -23,6 +24,9 @@ internal sealed class BrokerProcess : IAsyncDisposable
     }
 
     public static bool IsKafka => Environment.GetEnvironmentVariable("OSTREAM_TEST_BROKER") == "kafka" || s_running is not null;
+
+    /// <summary>This one is Apache Kafka, not ours.</summary>
+    public bool RunsKafka { get; }
 
     public string Folder { get; }
     public string? Storage { get; }
@@ -39,8 +43,16 @@ internal sealed class BrokerProcess : IAsyncDisposable
     public static async Task<BrokerProcess> StartAsync(
         string folder, string? storage = null, IReadOnlyDictionary<string, string>? settings = null)
     {
-        var broker = new BrokerProcess(folder, storage, settings ?? new Dictionary<string, string>());
+        var broker = new BrokerProcess(IsKafka, folder, storage, settings ?? new Dictionary<string, string>());
         if (s_running is null) await broker.StartAgainAsync();
+        return broker;
+    }
+
+    /// <summary>Apache Kafka, whatever the rest of the run is about.</summary>
+    public static async Task<BrokerProcess> StartKafkaAsync(string folder, IReadOnlyDictionary<string, string> settings)
+    {
+        var broker = new BrokerProcess(true, folder, null, settings);
+        await broker.StartAgainAsync();
         return broker;
     }
 
@@ -109,7 +121,7 @@ internal sealed class BrokerProcess : IAsyncDisposable
 
     private List<string> Command()
     {
-        if (IsKafka)
+        if (RunsKafka)
             return [Path.Combine(Repository.Peers ?? throw new InvalidOperationException("KAFKA_PEERS is absent"), "kafka", "kafka"),
                 "start", Folder, Port.ToString(), .. Settings.Select(s => $"{s.Key}={s.Value}")];
         return ["dotnet", StandaloneProgram, .. StandaloneOptions(Folder, Port, Storage), .. Settings.SelectMany(s => new[] { "--override", $"{s.Key}={s.Value}" })];
@@ -118,14 +130,9 @@ internal sealed class BrokerProcess : IAsyncDisposable
     public static string StandaloneProgram =>
         Path.Combine(Repository.Root, "src", "OrleansStream.Standalone", "bin", Repository.Configuration, "net10.0", "ostream-standalone.dll");
 
-    public static IEnumerable<string> StandaloneOptions(string folder, int port, string? storage)
-    {
-        yield return "--override";
-        yield return $"listeners=PLAINTEXT://127.0.0.1:{port}";
-        yield return "--override";
-        yield return $"log.dirs={folder}";
-        if (storage is null) yield break;
-        yield return "--storage";
-        yield return storage;
-    }
+    private static string[] StandaloneOptions(string folder, int port, string? storage) =>
+    [
+        "--listeners", $"PLAINTEXT://127.0.0.1:{port}", "--data", folder, "--http", "off",
+        .. storage is null ? Array.Empty<string>() : ["--storage-connection-string", storage],
+    ];
 }

@@ -26,6 +26,8 @@ internal sealed class ChildProcess : IAsyncDisposable
     {
         var info = new ProcessStartInfo(command[0]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
         foreach (var argument in command.Skip(1)) info.ArgumentList.Add(argument);
+        // What ./test.sh tells its tests would be settings to a broker.
+        foreach (var name in info.Environment.Keys.Where(k => k.StartsWith("OSTREAM_", StringComparison.Ordinal)).ToList()) info.Environment.Remove(name);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) info.Environment[name] = value;
         var process = new Process { StartInfo = info };
         var child = new ChildProcess(process);

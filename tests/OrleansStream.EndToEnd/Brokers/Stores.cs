@@ -12,6 +12,8 @@ public abstract class BrokerFixture : IAsyncLifetime
 
     private protected virtual Task EndStorageAsync() => Task.CompletedTask;
 
+    private protected virtual Task<BrokerProcess> StartAsync(string folder, string? storage) => BrokerProcess.StartAsync(folder, storage, Settings);
+
     private protected virtual IReadOnlyDictionary<string, string> Settings => new Dictionary<string, string>
     {
         ["auto.create.topics.enable"] = "false",
@@ -34,7 +36,7 @@ public abstract class BrokerFixture : IAsyncLifetime
     public async Task InitializeAsync()
     {
         // A fixture cannot skip: each of the tests does, or fails, by itself.
-        try { _broker = await BrokerProcess.StartAsync(_folder, await StorageAsync(), Settings); }
+        try { _broker = await StartAsync(_folder, await StorageAsync()); }
         catch (Exception e) { _failure = e; }
     }
 
@@ -64,5 +66,15 @@ public sealed class BlobBroker : BrokerFixture
     private protected override async Task EndStorageAsync()
     {
         if (_azurite is not null) await _azurite.DisposeAsync();
+    }
+}
+
+/// <summary>The real Apache Kafka of KAFKA_PEERS, to hold what a test expects against.</summary>
+public sealed class KafkaBroker : BrokerFixture
+{
+    private protected override Task<BrokerProcess> StartAsync(string folder, string? storage)
+    {
+        Missing.Peers();
+        return BrokerProcess.StartKafkaAsync(folder, Settings);
     }
 }

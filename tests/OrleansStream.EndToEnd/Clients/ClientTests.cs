@@ -4,9 +4,17 @@ using OrleansStream.EndToEnd.Wire;
 
 namespace OrleansStream.EndToEnd.Clients;
 
-public sealed class ClientsOnDisk(DiskBroker fixture) : ClientTests(fixture), IClassFixture<DiskBroker>;
+public sealed class ClientsOnDisk(DiskBroker fixture) : ClientTests(fixture), IClassFixture<DiskBroker>
+{
+    [SkippableTheory, MemberData(nameof(Pairs))]
+    public Task What_one_client_writes_another_reads(string producer, string consumer) => WritesAndReadsAsync(producer, consumer);
+}
 
-public sealed class ClientsOnBlobs(BlobBroker fixture) : ClientTests(fixture), IClassFixture<BlobBroker>;
+public sealed class ClientsOnBlobs(BlobBroker fixture) : ClientTests(fixture), IClassFixture<BlobBroker>
+{
+    [SkippableTheory, MemberData(nameof(SomePairs))]
+    public Task What_one_client_writes_another_reads(string producer, string consumer) => WritesAndReadsAsync(producer, consumer);
+}
 
 /// <summary>Real clients, each against the others: what one writes, every other reads.</summary>
 public abstract class ClientTests(BrokerFixture fixture)
@@ -27,8 +35,17 @@ public abstract class ClientTests(BrokerFixture fixture)
         return pairs;
     }
 
-    [SkippableTheory, MemberData(nameof(Pairs))]
-    public async Task What_one_client_writes_another_reads(string producerName, string consumerName)
+    /// <summary>Every writer and every reader once: the clients see no difference between the stores, so all pairs on one of them is a long run.</summary>
+    public static TheoryData<string, string> SomePairs()
+    {
+        if (Repository.Full) return Pairs();
+        var pairs = new TheoryData<string, string>();
+        var consumers = KafkaClient.All.Where(c => c.Consumes).ToList();
+        for (var i = 0; i < KafkaClient.All.Count; i++) pairs.Add(KafkaClient.All[i].Name, consumers[(i + 1) % consumers.Count].Name);
+        return pairs;
+    }
+
+    private protected async Task WritesAndReadsAsync(string producerName, string consumerName)
     {
         var (producer, consumer) = (KafkaClient.Named(producerName), KafkaClient.Named(consumerName));
         consumer.Needed();
@@ -141,7 +158,8 @@ public abstract class ClientTests(BrokerFixture fixture)
     {
         var topic = $"clients-{Interlocked.Increment(ref s_topics)}";
         await using var connection = await Broker.ConnectAsync();
-        await connection.CreateTopicAsync(topic, partitions, configs);
+        // Some records are years old, and must not go while a test looks at them.
+        await connection.CreateTopicAsync(topic, partitions, [.. configs, ("retention.ms", "-1")]);
         return topic;
     }
 

@@ -71,7 +71,12 @@ internal sealed record KafkaClient(string Name, string Package, params string[] 
         new("python3-kafka", "python3-kafka", DebianPython, Script("python/with_kafka_python.py")) { NullHeader = false },
         new("kafkajs", "node", "node", Script("node/with_kafkajs.mjs")) { Consumes = false, NullHeader = false, Codecs = ["none", "gzip", "snappy"] },
         new("platformatic", "node", "node", Script("node/with_platformatic.mjs"))
-            { NullHeader = false, Codecs = s_nodeHasZstd ? AllCodecs : AllCodecs[..^1], Unreadable = s_nodeHasZstd ? [] : ["zstd"] },
+            {
+                NullHeader = false,
+                Codecs = s_nodeHasZstd ? AllCodecs : AllCodecs[..^1],
+                // it knows snappy's raw form, not the framing of the Java client
+                Unreadable = ["python3-kafka snappy", "kafka-python 3.0 snappy", "kafka-console snappy", .. s_nodeHasZstd ? Array.Empty<string>() : ["zstd"]],
+            },
         new("confluent-kafka 2.16", "python-wheels", VenvPython, Script("python/with_confluent.py")) { Partitioner = Partitioner.Crc32 },
         new("kafka-python 3.0", "python-wheels", VenvPython, Script("python/with_kafka_python.py")) { NullHeader = false },
         new("aiokafka", "python-wheels", VenvPython, Script("python/with_aiokafka.py"))

@@ -1,10 +1,11 @@
-// @platformatic/kafka. Its stream reads in groups; below it, Consumer.fetch and listOffsets read by assignment.
+// @platformatic/kafka, with the partitioner that it has for agreeing with the Java client: its default hashes to another partition.
+// Its stream reads in groups; below it, Consumer.fetch and listOffsets read by assignment.
 import { Digests, Output, bulkRecords, load, main, say, unpack } from './contract.mjs'
 
-const { Consumer, Producer } = load('@platformatic/kafka')
+const { Consumer, Producer, compatibilityPartitioner } = load('@platformatic/kafka')
 
 async function produce(bootstrap, spec) {
-  const producer = new Producer({ clientId: 'platformatic', bootstrapBrokers: [bootstrap], idempotent: true, retries: 3 })
+  const producer = new Producer({ clientId: 'platformatic', bootstrapBrokers: [bootstrap], idempotent: true, retries: 3, partitioner: compatibilityPartitioner })
   const send = messages => producer.send({ messages, acks: -1, compression: spec.codec })
   if (spec.bulk) {
     const digests = new Digests()

@@ -6,7 +6,7 @@ from contract import Digests, Output, bulk_records, main, say, unpack
 def produce(bootstrap, spec):
     producer = kafka.KafkaProducer(
         bootstrap_servers=bootstrap, acks='all', compression_type=None if spec['codec'] == 'none' else spec['codec'],
-        max_request_size=16_000_000, max_block_ms=60_000, batch_size=256 * 1024, linger_ms=5)
+        max_request_size=16_000_000, max_block_ms=60_000, request_timeout_ms=120_000, batch_size=256 * 1024, linger_ms=5)
     if 'bulk' in spec:
         digests, last = Digests(), None
         failures = []
