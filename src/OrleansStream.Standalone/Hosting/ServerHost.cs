@@ -29,7 +29,6 @@ internal sealed class ServerHost : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(logs);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.AddKafkaTransport();
         builder.Services.Configure<SocketTransportOptions>(options =>
         {
             options.CreateBoundListenSocket = endPoint => TakeSocket(kafka, http, endPoint);
@@ -46,6 +45,8 @@ internal sealed class ServerHost : IAsyncDisposable
             foreach (Socket socket in http?.Sockets ?? [])
                 kestrel.Listen((IPEndPoint)socket.LocalEndPoint!, static options => options.Protocols = HttpProtocols.Http1);
         });
+        // After UseKestrelCore: of two registrations the last counts, and Kestrel's own memory pool has blocks of 4 KiB.
+        builder.Services.AddKafkaTransport();
         WebApplication app = builder.Build();
         app.Run(endpoints.ServeAsync);
         await app.StartAsync(cancel);
