@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Gateway.Tests.Fakes;
 using OrleansStream.Protocol;
@@ -146,6 +148,16 @@ public sealed class PipeliningTests
         Assert.Equal(0, acknowledged.Responses[0].PartitionResponses[0].ErrorCode);
         Assert.Null(await producer.ReceiveFrameAsync());
         Assert.Null(await consumer.ReceiveFrameAsync());
+    }
+
+    [Fact]
+    public async Task Sockets_receive_into_large_blocks()
+    {
+        await using TestGateway gateway = await TestGateway.StartAsync();
+        var factory = gateway.Services.GetRequiredService<IMemoryPoolFactory<byte>>();
+        using System.Buffers.MemoryPool<byte> pool = factory.Create();
+        using System.Buffers.IMemoryOwner<byte> block = pool.Rent();
+        Assert.Equal(Connections.BlockMemoryPool.BlockBytes, block.Memory.Length);
     }
 
     internal static async Task WaitUntil(Func<bool> condition)

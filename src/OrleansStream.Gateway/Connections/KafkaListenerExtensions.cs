@@ -13,16 +13,22 @@ public static class KafkaListenerExtensions
     private const long ReadAheadBytes = 4 * 1024 * 1024;
     private const long WriteBehindBytes = 1024 * 1024;
 
-    /// <summary>The sockets' settings: large pinned blocks, and buffers for requests and responses of megabytes.</summary>
-    public static IServiceCollection AddKafkaTransport(this IServiceCollection services) => services
-        .AddSingleton<IMemoryPoolFactory<byte>, BlockMemoryPoolFactory>()
-        .Configure<SocketTransportOptions>(options =>
-        {
-            options.MaxReadBufferSize = ReadAheadBytes;
-            options.MaxWriteBufferSize = WriteBehindBytes;
-            options.NoDelay = true;
-            options.Backlog = 1024;
-        });
+    /// <summary>
+    /// Kestrel with the sockets' settings for Kafka: large pinned blocks, and buffers for requests and responses of megabytes. Our memory pool comes
+    /// after Kestrel's own registration, of 4 KiB blocks: of two the last counts.
+    /// </summary>
+    public static IWebHostBuilder UseKafkaKestrel(
+        this IWebHostBuilder web, Action<KestrelServerOptions> kestrel, Action<SocketTransportOptions>? sockets = null) =>
+        web.UseKestrelCore().ConfigureKestrel(kestrel).ConfigureServices(services => services
+            .AddSingleton<IMemoryPoolFactory<byte>, BlockMemoryPoolFactory>()
+            .Configure<SocketTransportOptions>(options =>
+            {
+                options.MaxReadBufferSize = ReadAheadBytes;
+                options.MaxWriteBufferSize = WriteBehindBytes;
+                options.NoDelay = true;
+                options.Backlog = 1024;
+                sockets?.Invoke(options);
+            }));
 
     public static void ListenKafka(this KestrelServerOptions kestrel, Gateway gateway, Listener listener) =>
         kestrel.ListenKafka(Task.FromResult(gateway), listener);

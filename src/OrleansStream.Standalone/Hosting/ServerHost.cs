@@ -1,9 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -29,24 +27,23 @@ internal sealed class ServerHost : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(logs);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.Configure<SocketTransportOptions>(options =>
-        {
-            options.CreateBoundListenSocket = endPoint => TakeSocket(kafka, http, endPoint);
-            options.Backlog = backlog ?? options.Backlog;
-        });
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            foreach (BoundListener listener in kafka)
+        builder.WebHost.UseKafkaKestrel(
+            kestrel =>
             {
-                foreach (Socket socket in listener.Sockets)
-                    kestrel.ListenKafka(gateway, new Listener(listener.Name, SecurityProtocol.Plaintext, (IPEndPoint)socket.LocalEndPoint!));
-            }
-            foreach (Socket socket in http?.Sockets ?? [])
-                kestrel.Listen((IPEndPoint)socket.LocalEndPoint!, static options => options.Protocols = HttpProtocols.Http1);
-        });
-        // After UseKestrelCore: of two registrations the last counts, and Kestrel's own memory pool has blocks of 4 KiB.
-        builder.Services.AddKafkaTransport();
+                kestrel.AddServerHeader = false;
+                foreach (BoundListener listener in kafka)
+                {
+                    foreach (Socket socket in listener.Sockets)
+                        kestrel.ListenKafka(gateway, new Listener(listener.Name, SecurityProtocol.Plaintext, (IPEndPoint)socket.LocalEndPoint!));
+                }
+                foreach (Socket socket in http?.Sockets ?? [])
+                    kestrel.Listen((IPEndPoint)socket.LocalEndPoint!, static options => options.Protocols = HttpProtocols.Http1);
+            },
+            sockets =>
+            {
+                sockets.CreateBoundListenSocket = endPoint => TakeSocket(kafka, http, endPoint);
+                sockets.Backlog = backlog ?? sockets.Backlog;
+            });
         WebApplication app = builder.Build();
         app.Run(endpoints.ServeAsync);
         await app.StartAsync(cancel);

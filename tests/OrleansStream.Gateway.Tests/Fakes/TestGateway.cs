@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using OrleansStream.Gateway.Connections;
@@ -26,6 +25,7 @@ internal sealed class TestGateway : IAsyncDisposable
     public MemoryEngine Engine { get; }
     public int Port { get; }
     public RecordingLogs Logs { get; }
+    public IServiceProvider Services => _app.Services;
 
     public static async Task<TestGateway> StartAsync(GatewayOptions? options = null, int port = 0)
     {
@@ -36,9 +36,8 @@ internal sealed class TestGateway : IAsyncDisposable
         var engine = new MemoryEngine("PLAINTEXT", "127.0.0.1", port);
         var gateway = new Gateway(engine, () => options, TimeProvider.System, logs);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddKafkaTransport();
         builder.Services.AddSingleton<ILoggerFactory>(logs);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        builder.WebHost.UseKafkaKestrel(kestrel =>
             kestrel.ListenKafka(gateway, new Listener("PLAINTEXT", SecurityProtocol.Plaintext, new IPEndPoint(IPAddress.Loopback, port))));
         WebApplication app = builder.Build();
         await app.StartAsync();
