@@ -19,7 +19,10 @@ public static class Crc32C
     private const int LaneBytes = 1024;
 
     private static readonly uint[] ByteTables = MakeByteTables();
-    private static readonly uint[] LaneShift = MakeShiftTables(LaneBytes);
+
+    // Shifts[k] gives the register after 2^k zero bytes more, by four lookups.
+    private static readonly uint[][] Shifts = MakeShiftTables();
+    private static readonly uint[] LaneShift = Shifts[System.Numerics.BitOperations.Log2(LaneBytes)];
 
     /// <summary>The checksum of <paramref name="data"/>.</summary>
     public static uint Compute(ReadOnlySpan<byte> data) => Append(0, data);
@@ -43,6 +46,19 @@ public static class Crc32C
         if (Arm.Crc32.Arm64.IsSupported)
             return ~AppendArm(~crc, data);
         return ~AppendPortable(~crc, data);
+    }
+
+    /// <summary>
+    /// The checksum of two pieces of data, one behind the other, from the checksum of each and the length in bytes of the second. Takes some tens of
+    /// nanoseconds, whatever the length.
+    /// </summary>
+    public static uint Combine(uint first, uint second, int secondLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(secondLength);
+        for (int k = 0; secondLength != 0; k++, secondLength >>= 1)
+            if ((secondLength & 1) != 0)
+                first = Shift(Shifts[k], first);
+        return first ^ second;
     }
 
     /// <summary>The same without the instruction: eight bytes a step by tables. Internal so that tests compare both on every machine.</summary>
@@ -134,11 +150,11 @@ public static class Crc32C
 
     /// <summary>The register after <see cref="LaneBytes"/> zero bytes more: what joins a lane to the one behind it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Shift(uint register)
-    {
-        uint[] t = LaneShift;
-        return t[register & 0xFF] ^ t[256 + (register >> 8 & 0xFF)] ^ t[512 + (register >> 16 & 0xFF)] ^ t[768 + (register >> 24)];
-    }
+    private static uint Shift(uint register) => Shift(LaneShift, register);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Shift(uint[] t, uint register) =>
+        t[register & 0xFF] ^ t[256 + (register >> 8 & 0xFF)] ^ t[512 + (register >> 16 & 0xFF)] ^ t[768 + (register >> 24)];
 
     /// <summary>Table k holds the effect of a byte that stands k bytes before the end of the step.</summary>
     private static uint[] MakeByteTables()
@@ -156,15 +172,25 @@ public static class Crc32C
         return tables;
     }
 
-    /// <summary>The shift is linear, so the images of the 32 single bits give it for every register.</summary>
-    private static uint[] MakeShiftTables(int zeroBytes)
+    private static uint[][] MakeShiftTables()
+    {
+        var all = new uint[31][];
+        all[0] = MakeShiftTable(static register => register >> 8 ^ ByteTables[register & 0xFF]);
+        for (int k = 1; k < all.Length; k++)
+        {
+            uint[] half = all[k - 1];
+            all[k] = MakeShiftTable(register => Shift(half, Shift(half, register)));
+        }
+        return all;
+    }
+
+    /// <summary>A shift is linear, so the images of the 32 single bits give it for every register.</summary>
+    private static uint[] MakeShiftTable(Func<uint, uint> shift)
     {
         var tables = new uint[4 * 256];
         for (int bit = 0; bit < 32; bit++)
         {
-            uint image = 1u << bit;
-            for (int i = 0; i < zeroBytes; i++)
-                image = image >> 8 ^ ByteTables[image & 0xFF];
+            uint image = shift(1u << bit);
             int table = bit / 8 * 256;
             for (int b = 0; b < 256; b++)
                 if ((b >> (bit & 7) & 1) != 0)

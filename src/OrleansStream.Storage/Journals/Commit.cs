@@ -56,7 +56,7 @@ internal sealed class Commit
         {
             EntryCodec.WriteHeader(_headers.AsSpan(at), entry);
             checksum = Crc32C.Append(checksum, _headers.AsSpan(at, EntryCodec.HeaderSize));
-            checksum = Crc32C.Append(checksum, entry.Payload.Span);
+            checksum = BatchChecksums.Append(checksum, entry.Payload.Span);
             at += EntryCodec.HeaderSize;
             _parts.Add(_headers.AsMemory(from, at - from));
             _parts.Add(entry.Payload);

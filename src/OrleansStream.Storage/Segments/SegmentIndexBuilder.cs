@@ -23,7 +23,7 @@ internal static class SegmentIndexBuilder
         List<SegmentChunk> chunks = [];
         List<EpochStart> epochs = [];
         var rest = run.Batches;
-        var chunk = rest;
+        var chunkCrc = 0u;
         long baseOffset = -1, nextOffset = -1, firstTimestamp = -1, maxTimestamp = -1, chunkBase = -1, chunkLength = 0, at = 0;
         while (!rest.IsEmpty)
         {
@@ -34,17 +34,18 @@ internal static class SegmentIndexBuilder
             if (nextOffset < 0)
                 (baseOffset, firstTimestamp) = (batch.BaseOffset, batch.BaseTimestamp);
             if (chunkLength == 0)
-                (chunk, chunkBase) = (rest, batch.BaseOffset);
+                (chunkCrc, chunkBase) = (0, batch.BaseOffset);
             if (epochs.Count == 0 || epochs[^1].LeaderEpoch != batch.PartitionLeaderEpoch)
                 epochs.Add(NextEpoch(run, epochs, batch));
             nextOffset = batch.LastOffset + 1;
             maxTimestamp = Math.Max(maxTimestamp, batch.MaxTimestamp);
+            chunkCrc = BatchChecksums.Append(chunkCrc, rest.Slice(0, batch.SizeInBytes), batch);
             chunkLength += batch.SizeInBytes;
             at += batch.SizeInBytes;
             rest = rest.Slice(batch.SizeInBytes);
             if (chunkLength < chunkBytes && !rest.IsEmpty)
                 continue;
-            chunks.Add(new SegmentChunk(chunkBase, at - chunkLength, maxTimestamp, Crc32C.Compute(chunk.Slice(0, chunkLength))));
+            chunks.Add(new SegmentChunk(chunkBase, at - chunkLength, maxTimestamp, chunkCrc));
             chunkLength = 0;
         }
         if (chunks.Count == 0)

@@ -54,6 +54,39 @@ public class Crc32CTests
         }
     }
 
+    [Fact]
+    public void Combines_two_checksums_at_any_length()
+    {
+        var data = new byte[100_003];
+        new Random(3).NextBytes(data);
+        foreach (int cut in new[] { 0, 1, 2, 3, 7, 8, 255, 256, 1000, 1023, 1024, 65_535, 65_536, 99_999, 100_003 })
+            Assert.Equal(Crc32C.Compute(data), Crc32C.Combine(Crc32C.Compute(data.AsSpan(0, cut)), Crc32C.Compute(data.AsSpan(cut)), data.Length - cut));
+    }
+
+    [Fact]
+    public void The_checksum_of_batches_follows_from_theirs()
+    {
+        var random = new Random(4);
+        var batches = new List<byte>();
+        for (int i = 0; i < 40; i++)
+        {
+            using var builder = new RecordBatchBuilder { BaseOffset = i };
+            builder.Append(i, default, Compression.Contents.Make(0, random.Next(i % 3 == 0 ? 50_000 : 3000), i));
+            byte[] batch = builder.Build();
+            Assert.Equal(
+                Crc32C.Append(77, batch),
+                BatchChecksums.Append(77, Sequences.Chunked(batch, 1000), RecordBatchHeader.Read(batch)));
+            batches.AddRange(batch);
+        }
+        byte[] all = [.. batches];
+        Assert.Equal(Crc32C.Append(5, all), BatchChecksums.Append(5, all));
+        // What is no batch is summed as it is, from its first byte on.
+        byte[] torn = all[..^1000];
+        Assert.Equal(Crc32C.Append(5, torn), BatchChecksums.Append(5, torn));
+        Assert.Equal(Crc32C.Append(5, all.AsSpan(1)), BatchChecksums.Append(5, all.AsSpan(1)));
+        Assert.Equal(Crc32C.Compute(new byte[10_000]), BatchChecksums.Append(0, new byte[10_000]));
+    }
+
     private static uint Bitwise(ReadOnlySpan<byte> data)
     {
         uint register = uint.MaxValue;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using OrleansStream.Protocol.Records;
 using OrleansStream.Storage.Segments;
 using OrleansStream.TestSupport;
 
@@ -38,6 +39,7 @@ internal sealed class SegmentFixture : IDisposable
         BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(57), records);
         for (var i = 61; i < size; i++)
             bytes[i] = (byte)(baseOffset + i);
+        RecordBatchPatch.WriteCrc(bytes);
         return bytes;
     }
 
