@@ -6,7 +6,7 @@ namespace OrleansStream.Storage.Journals.Disk;
 /// Reads one ring file from its start, in large aligned reads, the next one under way while a block is looked at. Blocks are asked for in ascending
 /// order; what is answered is valid until the next call.
 /// </summary>
-internal sealed class BlockReader(IJournalFile file, int chunk = BlockReader.DefaultChunk)
+internal sealed class BlockReader(IJournalFile file, IScheduler scheduler, int chunk = BlockReader.DefaultChunk)
 {
     public const int DefaultChunk = 4 << 20;
 
@@ -83,7 +83,23 @@ internal sealed class BlockReader(IJournalFile file, int chunk = BlockReader.Def
         }
     }
 
-    private async Task<int> ReadAsync(int buffer, long position) => await file.ReadAsync(position, _buffers[buffer].AsMemory(chunk, chunk), CancellationToken.None);
+    /// <summary>On a thread of its own, since a file's reads may block.</summary>
+    private Task<int> ReadAsync(int buffer, long position)
+    {
+        var done = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        scheduler.Start("journal-read", async () =>
+        {
+            try
+            {
+                done.SetResult(await file.ReadAsync(position, _buffers[buffer].AsMemory(chunk, chunk), CancellationToken.None));
+            }
+            catch (Exception e)
+            {
+                done.SetException(e);
+            }
+        });
+        return done.Task;
+    }
 
     /// <summary>Lets a read that is still under way end, so that its buffer and file may go.</summary>
     public async ValueTask StopAsync()

@@ -49,7 +49,7 @@ internal sealed class DiskReplay(IJournalFolder folder, RuntimePorts ports, Disk
         foreach (var name in files)
         {
             await using var file = await folder.OpenAsync(name, null, cancel);
-            var reader = new BlockReader(file);
+            var reader = new BlockReader(file, ports.Scheduler);
             try
             {
                 following = await FollowAsync(name, reader, following, cancel);
