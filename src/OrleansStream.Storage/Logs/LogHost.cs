@@ -18,6 +18,7 @@ public sealed class LogHost : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<PartitionId, PartitionLog> _logs = [];
     private readonly HashSet<PartitionId> _opening = [];
+    private readonly HashSet<Guid> _opened = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly ReadCache _cache;
     private TaskCompletionSource<IJournal> _journal = NewJournalSource();
@@ -79,7 +80,7 @@ public sealed class LogHost : IAsyncDisposable
     {
         if (_started)
             throw new InvalidOperationException("started already");
-        var journal = await _journals.OpenAsync(cancel);
+        var journal = Opened(await _journals.OpenAsync(cancel));
         _started = true;
         _journal.SetResult(journal);
         Sealer.Start();
@@ -208,6 +209,20 @@ public sealed class LogHost : IAsyncDisposable
         Pool.Dispose();
     }
 
+    /// <summary>Whether this process wrote a journal.</summary>
+    internal bool OpenedHere(Guid journalId)
+    {
+        lock (_lock)
+            return _opened.Contains(journalId);
+    }
+
+    private IJournal Opened(IJournal journal)
+    {
+        lock (_lock)
+            _opened.Add(journal.Id);
+        return journal;
+    }
+
     internal bool IsOpen(PartitionId id)
     {
         lock (_lock)
@@ -270,7 +285,7 @@ public sealed class LogHost : IAsyncDisposable
         {
             try
             {
-                return await _journals.OpenAsync(_stop.Token);
+                return Opened(await _journals.OpenAsync(_stop.Token));
             }
             catch (OperationCanceledException)
             {

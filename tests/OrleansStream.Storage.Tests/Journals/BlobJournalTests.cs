@@ -265,19 +265,29 @@ public sealed class BlobJournalTests
                 await system.DeleteAsync(journal.Id, default);
                 await system.DeleteAsync(journal.Id, default);
                 Assert.Empty(await system.ListAsync(default));
-                Assert.All(store.Objects.Values, o => Assert.Equal(96, o.Content.Length));
                 writer.Resume();
                 await writer.CallAsync(async () =>
                 {
                     late.Add(new TestEntry(s_a, 0, 30, 1, 10));
                     journal.Append(late[0]);
+                    for (var i = 0; i < 20; i++)
+                    {
+                        journal.Append(new TestEntry(s_a, 0, 31 + i, 1, 5000));
+                    }
+
                     await journal.Closed;
                 });
                 Assert.Equal(JournalOutcome.Fenced, late[0].Outcome);
                 await world.Script.Delay(TimeSpan.FromSeconds(1));
+
+                // What the writer put behind the marker is nothing, even if it named the journal in a manifest again.
+                var replay = new ReplayList();
+                await system.FenceAsync(journal.Id, default);
+                await system.ReplayAsync(journal.Id, replay, default);
+                Assert.Empty(replay.Entries);
                 await system.DeleteAsync(journal.Id, default);
                 Assert.Empty(await system.ListAsync(default));
-                Assert.All(store.Objects.Values, o => Assert.Equal(96, o.Content.Length));
+                Assert.All(store.Objects, o => Assert.True(o.Value.Content.Length == 96 || o.Key.EndsWith("/deleted", StringComparison.Ordinal)));
             });
         });
     }

@@ -13,7 +13,7 @@ namespace OrleansStream.Storage.Journals.Blob;
 /// </list>
 /// Several may fence at once, and a fence that was interrupted is finished by the next.
 /// </summary>
-internal sealed class BlobFence(IObjectStore store, RuntimePorts ports, BlobJournalOptions options, Guid journalId, bool acceptLoss)
+internal sealed class BlobFence(IObjectStore store, RuntimePorts ports, BlobJournalOptions options, Guid journalId)
 {
     private const int MaxWindow = 64;
     private const int MaxTries = 8;
@@ -25,7 +25,7 @@ internal sealed class BlobFence(IObjectStore store, RuntimePorts ports, BlobJour
         Trimmed,
     }
 
-    /// <summary>Answers the sequence of the marker that ends the journal.</summary>
+    /// <summary>Answers the sequence of the marker that ends the journal; -1 where its data was deleted, which only happens to a fenced journal.</summary>
     public async ValueTask<long> RunAsync(CancellationToken cancel)
     {
         var fencer = new byte[16];
@@ -33,14 +33,13 @@ internal sealed class BlobFence(IObjectStore store, RuntimePorts ports, BlobJour
         var id = new Guid(fencer);
         while (true)
         {
-            var objects = await JournalObjects.ListAsync(store, journalId, acceptLoss, cancel);
-            if (objects.LowestKept is null && objects.LowestMarker >= 0)
+            var objects = await JournalObjects.ListAsync(store, journalId, options.AcceptLoss, cancel);
+            if (objects.Deleted)
             {
-                // Its data was deleted, which only happens to a fenced journal.
-                return objects.LowestMarker;
+                return -1;
             }
 
-            if (objects.End < objects.DurableBelow && !acceptLoss)
+            if (objects.End < objects.DurableBelow && !options.AcceptLoss)
             {
                 throw new JournalCorruptException($"'{JournalObjectName.Of(journalId, objects.End)}' was durable and is no longer there");
             }
@@ -51,7 +50,7 @@ internal sealed class BlobFence(IObjectStore store, RuntimePorts ports, BlobJour
             }
 
             if (await WalkAsync(id, objects.End, cancel) is { } marker
-                && !((await JournalObjects.ListAsync(store, journalId, acceptLoss, cancel)).LowestKept > marker))
+                && !((await JournalObjects.ListAsync(store, journalId, options.AcceptLoss, cancel)).LowestKept > marker))
             {
                 return marker;
             }

@@ -45,11 +45,9 @@ public sealed class BlobJournalSystem(IObjectStore store, RuntimePorts ports, Bl
         return journal;
     }
 
-    public ValueTask FenceAsync(Guid journalId, CancellationToken cancel) => FenceAsync(journalId, options.AcceptLoss, cancel);
-
-    private async ValueTask FenceAsync(Guid journalId, bool acceptLoss, CancellationToken cancel)
+    public async ValueTask FenceAsync(Guid journalId, CancellationToken cancel)
     {
-        await new BlobFence(store, ports, options, journalId, acceptLoss).RunAsync(cancel);
+        await new BlobFence(store, ports, options, journalId).RunAsync(cancel);
         if (_own.TryGetValue(journalId, out var journal))
         {
             await journal.FencedAsync(cancel);
@@ -64,12 +62,18 @@ public sealed class BlobJournalSystem(IObjectStore store, RuntimePorts ports, Bl
     /// </summary>
     public async ValueTask DeleteAsync(Guid journalId, CancellationToken cancel)
     {
-        // What is missing may have been deleted by an earlier call, before the writer woke and put more behind the marker.
-        await FenceAsync(journalId, acceptLoss: true, cancel);
-        var objects = await JournalObjects.ListAsync(store, journalId, acceptLoss: true, cancel);
+        await FenceAsync(journalId, cancel);
+        var tombstone = new byte[BlockHeader.Size];
+        new BlockHeader(BlockKind.FenceMarker, journalId, 0, 0, ports.NowMilliseconds, 0, 0, 0, 0, 0).WriteWhole(tombstone);
+        var name = JournalObjectName.Tombstone(journalId);
+        if ((await store.CreateAsync(name, new ReadOnlySequence<byte>(tombstone), cancel)).Outcome != PutOutcome.Done
+            && await store.ReadAsync(name, cancel) is null)
+        {
+            throw new StoreUnavailableException($"the store does not say whether '{name}' was created");
+        }
 
-        // From the newest down: what is left by a crash in between is still a journal that begins where it says.
-        foreach (var sequence in objects.Lengths.Keys.Reverse())
+        var objects = await JournalObjects.ListAsync(store, journalId, options.AcceptLoss, cancel);
+        foreach (var sequence in objects.Lengths.Keys)
         {
             if (!objects.IsMarker(sequence))
             {

@@ -15,6 +15,11 @@ internal sealed class BlobReplay(IObjectStore store, RuntimePorts ports, BlobJou
     public async ValueTask RunAsync(CancellationToken cancel)
     {
         var objects = await JournalObjects.ListAsync(store, journalId, options.AcceptLoss, cancel);
+        if (objects.Deleted)
+        {
+            return;
+        }
+
         if (objects.LowestKept is not { } first)
         {
             Damaged($"journal {journalId:N} has no objects");

@@ -22,6 +22,12 @@ internal sealed class JournalObjects
     /// <summary>Sequences from <see cref="LowestKept"/> on and below this were durable once: <see cref="End"/> must not be lower.</summary>
     public long DurableBelow { get; private set; }
 
+    /// <summary>
+    /// Whether the data went on purpose, after a fence and once no manifest listed the journal. A writer that had not noticed may have put more behind the marker
+    /// since, and may even have listed the journal again: it is empty all the same.
+    /// </summary>
+    public bool Deleted { get; private set; }
+
     /// <summary>Whether a marker stands at <see cref="End"/>.</summary>
     public bool Fenced => IsMarker(End);
 
@@ -37,13 +43,14 @@ internal sealed class JournalObjects
             var objects = new JournalObjects();
             await foreach (var info in store.ListAsync(JournalObjectName.Prefix(journalId), cancel))
             {
+                objects.Deleted |= info.Name == JournalObjectName.Tombstone(journalId);
                 if (JournalObjectName.TryParse(info.Name, out _, out var sequence))
                 {
                     objects._lengths[sequence] = info.Length;
                 }
             }
 
-            if (await objects.ReadLowestAsync(store, journalId, acceptLoss, cancel))
+            if (objects.Deleted || await objects.ReadLowestAsync(store, journalId, acceptLoss, cancel))
             {
                 return objects;
             }

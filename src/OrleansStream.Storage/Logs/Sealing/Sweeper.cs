@@ -22,6 +22,8 @@ internal sealed class Sweeper(LogHost host, IJournalSystem journals)
     public async ValueTask SweepAsync(Func<PartitionId, bool> exists, CancellationToken cancel)
     {
         var journalIds = await journals.ListAsync(cancel);
+        // Known before any manifest is read: whoever lists such a journal afterwards made nothing durable in it.
+        var fenced = journalIds.Where(host.Dead.IsFenced).ToHashSet();
         Dictionary<PartitionId, List<string>> own = [];
         await foreach (var info in host.Store.ListAsync(SegmentNames.PartitionsPrefix, cancel))
         {
@@ -58,7 +60,7 @@ internal sealed class Sweeper(LogHost host, IJournalSystem journals)
             if (!manifests.Values.Any(named => named.Objects.Contains(info.Name)) && await IsOrphanAsync(info, exists, manifests, cancel))
                 await host.Store.DeleteAsync(info.Name, cancel);
         }
-        await SweepJournalsAsync(journalIds, listed, exists, cancel);
+        await SweepJournalsAsync(journalIds, fenced, listed, exists, cancel);
     }
 
     /// <summary>An object of many partitions: none that exists names it, and each has a higher epoch than its writer had.</summary>
@@ -82,11 +84,12 @@ internal sealed class Sweeper(LogHost host, IJournalSystem journals)
         return true;
     }
 
-    private async ValueTask SweepJournalsAsync(IReadOnlyList<Guid> ids, HashSet<Guid> listed, Func<PartitionId, bool> exists, CancellationToken cancel)
+    private async ValueTask SweepJournalsAsync(IReadOnlyList<Guid> ids, HashSet<Guid> fenced, HashSet<Guid> listed, Func<PartitionId, bool> exists, CancellationToken cancel)
     {
         foreach (var id in ids)
         {
-            if (id == host.JournalId)
+            // One of our own may have been listed, filled and closed since the manifests were read.
+            if (host.OpenedHere(id) && !fenced.Contains(id))
                 continue;
             if (listed.Contains(id))
             {
@@ -94,7 +97,7 @@ internal sealed class Sweeper(LogHost host, IJournalSystem journals)
                 continue;
             }
             // A journal that nobody lists may be that of a living process that leads nothing yet; only one that is fenced or cannot be anybody's goes.
-            if (journals.Shared && !host.Dead.IsFenced(id))
+            if (journals.Shared && !fenced.Contains(id))
             {
                 if (!host.Options.OnlyProcess)
                     continue;
