@@ -15,6 +15,7 @@ internal static class AllHandlers
         new ApiVersionsHandler(),
         new CreateTopicsHandler(),
         new DeleteTopicsHandler(),
+        new DeleteRecordsHandler(),
         new InitProducerIdHandler(),
         new OffsetForLeaderEpochHandler(),
         new DescribeConfigsHandler(),
