@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansStream.Storage.Ports;
 
@@ -5,7 +6,7 @@ namespace OrleansStream.Storage.Journals.Disk;
 
 /// <summary>
 /// Journals of one process alone, in a folder that it has locked: a ring of recycled files. Other processes cannot reach them, so the only journal that can
-/// be fenced is one's own. Call from one task at a time, but for the journals themselves.
+/// be fenced is one's own. Thread-safe.
 /// </summary>
 public sealed class DiskJournalSystem(IJournalFolder folder, RuntimePorts ports, DiskJournalOptions options) : IJournalSystem
 {
@@ -13,7 +14,7 @@ public sealed class DiskJournalSystem(IJournalFolder folder, RuntimePorts ports,
     private readonly ILogger _log = ports.Logs.CreateLogger<DiskJournalSystem>();
 
     // What this process wrote itself: it alone knows which of its last blocks were synced.
-    private readonly Dictionary<Guid, DiskJournal> _own = [];
+    private readonly ConcurrentDictionary<Guid, DiskJournal> _own = new();
 
     public bool Shared => false;
 
@@ -25,7 +26,7 @@ public sealed class DiskJournalSystem(IJournalFolder folder, RuntimePorts ports,
         try
         {
             var journal = await DiskJournal.StartAsync(id, file, _ring, ports, options);
-            _own.Add(id, journal);
+            _own[id] = journal;
             return journal;
         }
         catch
@@ -64,7 +65,7 @@ public sealed class DiskJournalSystem(IJournalFolder folder, RuntimePorts ports,
         }
 
         await folder.DeleteAsync(RingFileName.Fence(journalId), cancel);
-        _own.Remove(journalId);
+        _own.TryRemove(journalId, out _);
     }
 
     public async ValueTask<IReadOnlyList<Guid>> ListAsync(CancellationToken cancel)

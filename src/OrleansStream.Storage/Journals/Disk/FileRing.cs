@@ -18,17 +18,30 @@ internal sealed class FileRing(IJournalFolder folder, RuntimePorts ports, DiskJo
     private readonly AsyncSignal _wake = new();
     private long _nextNumber;
     private int _filled;
+    private readonly SemaphoreSlim _starting = new(1);
     private bool _started;
     private volatile bool _mayZero;
 
-    /// <summary>Learns what is in the folder; clears what a crash left half-made. Once, before anything else.</summary>
+    /// <summary>Learns what is in the folder; clears what a crash left half-made. Before anything else; only the first call that succeeds does something.</summary>
     public async ValueTask StartAsync(CancellationToken cancel)
     {
-        if (_started)
+        await _starting.WaitAsync(cancel);
+        try
         {
-            return;
+            if (!_started)
+            {
+                await LookAroundAsync(cancel);
+            }
         }
+        finally
+        {
+            _starting.Release();
+        }
+    }
 
+    private async ValueTask LookAroundAsync(CancellationToken cancel)
+    {
+        _spares.Clear();
         var files = folder.List();
         foreach (var file in files)
         {
@@ -95,7 +108,25 @@ internal sealed class FileRing(IJournalFolder folder, RuntimePorts ports, DiskJo
                 _inUse.Remove(name);
             }
 
+            if (spare is null)
+            {
+                await ForgetAsync(name);
+            }
+
             throw;
+        }
+    }
+
+    /// <summary>A file that could not be made, for lack of space, may be there without its length: it would stay, one for each try.</summary>
+    private async ValueTask ForgetAsync(string name)
+    {
+        try
+        {
+            await folder.DeleteAsync(name, CancellationToken.None);
+        }
+        catch (IOException e)
+        {
+            _log.LogWarning(e, "Journal ring: '{File}' could not be created, nor deleted; the next start does", name);
         }
     }
 

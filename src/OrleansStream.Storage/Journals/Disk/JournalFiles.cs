@@ -23,8 +23,17 @@ internal static class JournalFiles
                 continue;
             }
 
-            await using var file = await folder.OpenAsync(info.Name, null, cancel);
-            await file.ReadAsync(0, bytes, cancel);
+            try
+            {
+                await using var file = await folder.OpenAsync(info.Name, null, cancel);
+                await file.ReadAsync(0, bytes, cancel);
+            }
+            catch (IOException) when (!folder.List().Any(f => f.Name == info.Name))
+            {
+                // Recycled since it was listed: nobody needs what it held.
+                continue;
+            }
+
             BlockHeader.RefuseNewer(bytes, $"journal file '{info.Name}'");
             if (BlockHeader.TryRead(bytes, out var header))
             {
