@@ -11,7 +11,7 @@ if [ ! -f "$program" ] || changed_since "$stamp" src; then
   restore_solution
   say "Building (once; the next start takes a second) ..."
   mkdir -p "$(dirname "$stamp")"; touch "$stamp.new"
-  dotnet build "$solution" -c Release --no-restore -v q >&2
+  dotnet build "$solution" -c Release --no-restore -v q --nologo -clp:"ErrorsOnly;NoSummary" >&2
   mv "$stamp.new" "$stamp"
 fi
 # exec: SIGTERM and Ctrl-C reach the broker itself, which drains and flushes.

@@ -14,7 +14,7 @@ done
 . eng/clients.sh
 
 restore_solution
-dotnet build "$solution" -c Release --no-restore -v q >&2
+dotnet build "$solution" -c Release --no-restore -v q --nologo -clp:"ErrorsOnly;NoSummary" >&2
 
 results=$PWD/TestResults
 rm -rf "$results"; mkdir -p "$results"

@@ -86,7 +86,8 @@ public static class TopicConfigDefinitions
         foreach (var definition in All.Values.OrderBy(d => d.Name, StringComparer.Ordinal))
         {
             var name = definition.Name;
-            if (definition.Internal || (names is not null && !names.Contains(name)))
+            // An internal setting is no secret to a topic that has it.
+            if ((definition.Internal && !overrides.ContainsKey(name)) || (names is not null && !names.Contains(name)))
                 continue;
             List<(string Name, string? Value, ConfigSource Source)> sources = [];
             if (overrides.TryGetValue(name, out var own))
