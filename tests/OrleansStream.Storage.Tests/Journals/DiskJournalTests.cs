@@ -43,7 +43,7 @@ public sealed class DiskJournalTests
                             }
                         }
                     });
-                    await world.Script.Delay(world.Between(0, 300));
+                    await world.Script.Delay(world.Between(0, 70));
                     process.Crash();
 
                     // Twice: the second replay must not see less, even after another crash.
