@@ -78,6 +78,9 @@ internal sealed class StandaloneProcess(ProcessSettings settings, ILoggerFactory
         }
     }
 
+    /// <summary>Ends it as a signal would.</summary>
+    public void Stop() => _ending.TrySetResult(null);
+
     public void Dispose()
     {
         _signals.ForEach(static s => s.Dispose());
