@@ -39,7 +39,8 @@ for project in $(grep -lr Microsoft.NET.Test.Sdk --include='*.csproj' tests | so
   # A run that was cut short reports only what had ended by then.
   if [ "$status" != 0 ] && [ "$f" = 0 ]; then f=1; fi
   [ "$status" = 0 ] || grep -vE '^\s*$|\[SKIP\]' "$results/$name.log" | tail -60 >&2
-  grep -o '<UnitTestResult [^>]*outcome="NotExecuted"[^>]*' "$report" | grep -o 'testName="[^"]*"' | sed 's/testName="\(.*\)"/SKIPPED: \1/' >&2 || true
+  awk '/<UnitTestResult /{ name = ""; if (/outcome="NotExecuted"/ && match($0, /testName="[^"]*"/)) name = substr($0, RSTART + 10, RLENGTH - 11) }
+       name && /<Message>/ { sub(/.*<Message>/, ""); sub(/<\/Message>.*/, ""); print "SKIPPED: " name ": " $0; name = "" }' "$report" >&2
   say "$p passed, $f failed in $name"
   passed=$((passed + p)) failed=$((failed + f))
 done
