@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using OrleansStream.Storage.Ports;
 
@@ -11,6 +12,9 @@ namespace OrleansStream.Storage.Segments;
 internal sealed class CacheBuffers(IChunkSource chunks, long capacityBytes)
 {
     private const int SmallestBytes = 64 << 10;
+
+    /// <summary>A free buffer of up to so many times the size serves too.</summary>
+    private const int LargestForSmaller = 4;
 
     private readonly Dictionary<int, Stack<IMemoryOwner<byte>>> _free = [];
 
@@ -25,13 +29,17 @@ internal sealed class CacheBuffers(IChunkSource chunks, long capacityBytes)
     public IMemoryOwner<byte>? TryRent(int length)
     {
         var size = SizeFor(length);
-        if (_free.TryGetValue(size, out var stack) && stack.TryPop(out var buffer))
-        {
-            FreeBytes -= size;
+        if (TryPop(size, out var buffer))
             return buffer;
+        if (HeldBytes + size <= capacityBytes)
+            return RentBeyond(length);
+        // Sequential readers begin small and grow: a larger buffer that lies free is touched already, where a new one would have to be zeroed.
+        for (var larger = 2 * size; larger <= LargestForSmaller * size; larger *= 2)
+        {
+            if (TryPop(larger, out buffer))
+                return buffer;
         }
-        if (HeldBytes + size > capacityBytes && HeldBytes - FreeBytes + size <= capacityBytes)
-            DropFree();
+        while (HeldBytes + size > capacityBytes && DropOneFree()) { }
         return HeldBytes + size <= capacityBytes ? RentBeyond(length) : null;
     }
 
@@ -62,14 +70,28 @@ internal sealed class CacheBuffers(IChunkSource chunks, long capacityBytes)
     /// <summary>Gives every unused buffer back to the operating system.</summary>
     public void DropFree()
     {
-        foreach (var stack in _free.Values)
+        while (DropOneFree()) { }
+    }
+
+    private bool TryPop(int size, [NotNullWhen(true)] out IMemoryOwner<byte>? buffer)
+    {
+        buffer = null;
+        if (!_free.TryGetValue(size, out var stack) || !stack.TryPop(out buffer))
+            return false;
+        FreeBytes -= size;
+        return true;
+    }
+
+    private bool DropOneFree()
+    {
+        foreach (var size in _free.Keys)
         {
-            while (stack.TryPop(out var buffer))
-            {
-                HeldBytes -= buffer.Memory.Length;
-                FreeBytes -= buffer.Memory.Length;
-                buffer.Dispose();
-            }
+            if (!TryPop(size, out var buffer))
+                continue;
+            HeldBytes -= size;
+            buffer.Dispose();
+            return true;
         }
+        return false;
     }
 }
