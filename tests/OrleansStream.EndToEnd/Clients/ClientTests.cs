@@ -50,8 +50,10 @@ public abstract class ClientTests(BrokerFixture fixture)
         var (producer, consumer) = (KafkaClient.Named(producerName), KafkaClient.Named(consumerName));
         consumer.Needed();
         var written = await WrittenByAsync(producer);
+        var chosen = written[KafkaClient.All.ToList().IndexOf(producer) % written.Count].Codec;
         foreach (var (codec, topic, sent, places) in written)
         {
+            if (consumer.SlowStart && !Repository.Full && codec != chosen) continue;
             if (consumer.Unreadable.Contains(codec) || consumer.Unreadable.Contains(producer.Name + " " + codec)) continue;
             var read = await consumer.ConsumeAsync(Broker, topic, [0, 1, 2], sent.Count);
             Compare($"{codec} from {producer} to {consumer}", consumer, sent, places, read);

@@ -39,6 +39,9 @@ internal sealed record KafkaClient(string Name, string Package, params string[] 
     public bool ReportsOffset { get; init; } = true;
     public bool StartsAtEnd { get; init; } = true;
     public bool StartsAtTimestamp { get; init; } = true;
+    /// <summary>Each of its runs starts several JVMs: a slice of the tests reads one codec with it, not all.</summary>
+    public bool SlowStart { get; init; }
+
     public bool EmptyKey { get; init; } = true;
     public bool NullHeader { get; init; } = true;
     public bool RepeatsHeader { get; init; } = true;
@@ -83,7 +86,7 @@ internal sealed record KafkaClient(string Name, string Package, params string[] 
             // its other codecs come with cramjam, which its wheel does not bring
             { Codecs = ["none", "gzip"], Unreadable = ["snappy", "lz4", "zstd"] },
         new("kafka-console", "peers", DebianPython, Script("python/with_console.py"))
-            { Binary = false, ChoosesPartition = false, SetsTimestamp = false, ReportsOffset = false, StartsAtEnd = false, StartsAtTimestamp = false },
+            { Binary = false, ChoosesPartition = false, SetsTimestamp = false, ReportsOffset = false, StartsAtEnd = false, StartsAtTimestamp = false, SlowStart = true },
     ];
 
     public static KafkaClient Named(string name) => All.First(c => c.Name == name);

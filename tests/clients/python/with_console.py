@@ -44,9 +44,13 @@ def consume(bootstrap, spec):
             base += ['--formatter-property', pair]
     starts = {'beginning': 'earliest', 'offset': str(spec.get('at'))}
     say({'ready': True})
+    ends = {}
+    for line in tool('get-offsets', '--bootstrap-server', bootstrap, '--topic', spec['topic']).decode().split():
+        _, partition, end = line.rsplit(':', 2)
+        ends[int(partition)] = int(end)
     for partition in spec['partitions']:
         # by assignment, a partition at a time, to its end as it is now
-        end = int(tool('get-offsets', '--bootstrap-server', bootstrap, '--topic-partitions', f"{spec['topic']}:{partition}").decode().rsplit(':', 1)[1])
+        end = ends[partition]
         count = end - (spec['at'] if spec['from'] == 'offset' else 0)
         if count <= 0:
             continue
