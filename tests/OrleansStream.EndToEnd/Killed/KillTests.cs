@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Diagnostics;
 using System.Net.Sockets;
 using OrleansStream.EndToEnd.Brokers;
 using OrleansStream.EndToEnd.Wire;
@@ -96,32 +94,5 @@ public sealed class KillTests(ITestOutputHelper output)
         var value = new byte[random.Next(16, 8000)];
         random.NextBytes(value);
         return value;
-    }
-
-    [SkippableFact]
-    public async Task Restart_with_a_gigabyte_to_replay()
-    {
-        Skip.IfNot(Repository.Full, "a long run: ./test.sh --full");
-        var folder = Directory.CreateTempSubdirectory("ostream-replay-");
-        try
-        {
-            await using var broker = await BrokerProcess.StartAsync(folder.FullName, null, new Dictionary<string, string> { ["log.segment.bytes"] = "2147483647", ["message.max.bytes"] = "20000000" });
-            await using var connection = await broker.ConnectAsync();
-            await connection.CreateTopicAsync(Topic, 4);
-            var value = new byte[1 << 20];
-            Random.Shared.NextBytes(value);
-            for (var i = 0; i < 1000; i++)
-            {
-                BinaryPrimitives.WriteInt32BigEndian(value, i);
-                Assert.Equal(0, (await connection.ProduceAsync(Topic, i % 4, RecordBatch.Build([new WireRecord(null, value.ToArray(), 0)]))).Error);
-            }
-            await broker.KillAsync();
-            var clock = Stopwatch.StartNew();
-            await broker.StartAgainAsync();
-            await using var again = await broker.ConnectAsync();
-            for (var partition = 0; partition < 4; partition++) Assert.Equal(250, (await again.ListOffsetAsync(Topic, partition, -1)).Offset);
-            output.WriteLine($"1 GB in the journal: first answer after {broker.StartTime.TotalMilliseconds:0} ms, every partition after {clock.ElapsedMilliseconds} ms");
-        }
-        finally { folder.Delete(recursive: true); }
     }
 }
