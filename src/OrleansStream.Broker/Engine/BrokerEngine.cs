@@ -35,6 +35,8 @@ public sealed record EngineParts(RuntimePorts Ports, IObjectStore Store, IJourna
 /// </summary>
 public sealed class BrokerEngine : IEngine, IAsyncDisposable
 {
+    private static readonly TimeSpan ListRetryDelay = TimeSpan.FromSeconds(1);
+
     private readonly EngineParts _parts;
     private readonly RuntimePorts _ports;
     private readonly ILogger _log;
@@ -116,16 +118,42 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     private async ValueTask BeginAsync(CancellationToken cancel)
     {
         _removal.Kick();
-        // The journal that was just opened is one of them. Which partitions an old one holds, only opening them tells.
-        var journals = await _parts.Journals.ListAsync(cancel);
-        if (journals.Any(id => id != _host.JournalId))
-        {
-            foreach (var (name, topic) in _catalogue.Topics())
-                OpenAll(name, topic.Id, topic.Partitions);
-            Recovered = _queue.IdleAsync();
-        }
+        // A shared store may list thousands of journal objects: clients need not wait for that.
+        Recovered = _parts.Journals.Shared ? RecoverSharedAsync() : Retake(await _parts.Journals.ListAsync(cancel));
         _ports.Scheduler.Start("retention", RetainAsync);
         _ports.Scheduler.Start("housekeeping", () => new Housekeeping(_parts, _host, _catalogue, _stopping.Token).RunAsync());
+    }
+
+    private async Task RecoverSharedAsync()
+    {
+        for (var delay = TimeSpan.Zero; ; delay = ListRetryDelay)
+        {
+            try
+            {
+                await Task.Delay(delay, _ports.Time, _stopping.Token);
+                await Retake(await _parts.Journals.ListAsync(_stopping.Token));
+                return;
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (IOException e)
+            {
+                _log.LogWarning("The journals in the store cannot be listed; trying again: {Reason}", e.Message);
+            }
+        }
+    }
+
+    /// <summary>Opens everything where an earlier process has left a journal: which partitions it holds, only opening them tells.</summary>
+    private Task Retake(IReadOnlyList<Guid> journals)
+    {
+        // The journal that was just opened is one of them.
+        if (journals.All(id => id == _host.JournalId))
+            return Task.CompletedTask;
+        foreach (var (name, topic) in _catalogue.Topics())
+            OpenAll(name, topic.Id, topic.Partitions);
+        return _queue.IdleAsync();
     }
 
     /// <summary>
