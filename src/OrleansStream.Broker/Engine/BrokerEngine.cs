@@ -211,7 +211,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         var opening = slot.Join(_ports.NowMilliseconds, again: false, out var begin);
         if (begin)
             _ports.Scheduler.Start("open partition", () => TryOpenAsync(slot));
-        return await opening.WaitAsync(cancel);
+        return await opening.Inline().WaitAsync(cancel);
     }
 
     /// <summary>The slot of a partition that exists; null for any other.</summary>
@@ -350,7 +350,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     /// </summary>
     public async ValueTask StopAsync(CancellationToken cancel)
     {
-        await _stopping.CancelAsync();
+        _stopping.Cancel();
         await _queue.IdleAsync();
         await _removal.IdleAsync();
         await _host.ShutdownAsync(cancel);
@@ -359,7 +359,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     /// <summary>Ends without sealing; what is in the journal is replayed by the next start.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _stopping.CancelAsync();
+        _stopping.Cancel();
         await _host.DisposeAsync();
         _stopping.Dispose();
     }

@@ -116,7 +116,7 @@ public sealed class LogHost : IAsyncDisposable
         }
         try
         {
-            var journal = await Volatile.Read(ref _journal).Task.WaitAsync(cancel);
+            var journal = await Volatile.Read(ref _journal).Task.Inline().WaitAsync(cancel);
             var opened = await new LogOpener(this, id, state, config).OpenAsync(journal, listed => HoldsNothing(before, journal, listed), cancel);
             var log = new PartitionLog(this, opened);
             lock (_lock)
@@ -169,7 +169,7 @@ public sealed class LogHost : IAsyncDisposable
     /// </summary>
     public async ValueTask ShutdownAsync(CancellationToken cancel)
     {
-        await _stop.CancelAsync();
+        _stop.Cancel();
         var logs = OpenLogs.ToList();
         try
         {
@@ -194,7 +194,7 @@ public sealed class LogHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
+        _stop.Cancel();
         Sealer.Stop();
         foreach (var log in OpenLogs)
             log.StepDown(LogStatus.NotLeader);

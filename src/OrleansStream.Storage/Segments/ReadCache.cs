@@ -169,7 +169,7 @@ public sealed class ReadCache : IDisposable
     {
         try
         {
-            await extent.Loaded.WaitAsync(cancel);
+            await extent.Loaded.Inline().WaitAsync(cancel);
             return extent;
         }
         catch

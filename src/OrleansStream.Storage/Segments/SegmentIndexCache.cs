@@ -25,7 +25,7 @@ internal sealed class SegmentIndexCache(IObjectStore store, RuntimePorts ports, 
                 _byUse.AddFirst(entry.Node);
                 if (entry.Index.IsCompletedSuccessfully)
                     return ValueTask.FromResult(entry.Index.Result);
-                return new ValueTask<SegmentIndex>(entry.Index.WaitAsync(cancel));
+                return new ValueTask<SegmentIndex>(entry.Index.Inline().WaitAsync(cancel));
             }
             entry = new Entry(run);
             _entries.Add((run.ObjectName, run.IndexPosition), entry);
@@ -35,7 +35,7 @@ internal sealed class SegmentIndexCache(IObjectStore store, RuntimePorts ports, 
                 Remove(_byUse.Last!.Value);
         }
         ports.Scheduler.Start("segment index load", () => LoadAsync(entry));
-        return new ValueTask<SegmentIndex>(entry.Index.WaitAsync(cancel));
+        return new ValueTask<SegmentIndex>(entry.Index.Inline().WaitAsync(cancel));
     }
 
     private async Task LoadAsync(Entry entry)

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Storage.Logs;
 
@@ -17,6 +18,7 @@ internal sealed class Sealer(LogHost host)
     private readonly ILogger _logger = host.Ports.Logs.CreateLogger<Sealer>();
     private readonly CancellationTokenSource _stop = new();
     private TaskCompletionSource _changed = NewSignal();
+    private Task _hasChanged = Task.CompletedTask;
     private TaskCompletionSource _jobEnded = NewSignal();
     private int _jobs;
 
@@ -65,7 +67,7 @@ internal sealed class Sealer(LogHost host)
                     return;
                 ended = _jobEnded.Task;
             }
-            await ended.WaitAsync(cancel);
+            await ended.Inline().WaitAsync(cancel);
         }
     }
 
@@ -77,9 +79,13 @@ internal sealed class Sealer(LogHost host)
             Task changed;
             lock (_lock)
             {
-                if (_changed.Task.IsCompleted)
+                if (_hasChanged.IsCompleted)
+                {
                     _changed = NewSignal();
-                changed = _changed.Task;
+                    // One for each signal: the loop waits for it again and again.
+                    _hasChanged = _changed.Task.Inline();
+                }
+                changed = _hasChanged;
             }
             if (host.Memory.WantsSealing)
                 FreezeLargest();
@@ -92,7 +98,7 @@ internal sealed class Sealer(LogHost host)
                 host.Ports.Scheduler.Start("seal", () => RunAsync(job));
             using var waiting = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             await Task.WhenAny(changed, Task.Delay(TimeSpan.FromMilliseconds(host.Options.SealerTickMs), host.Ports.Time, waiting.Token));
-            await waiting.CancelAsync();
+            waiting.Cancel();
         }
     }
 
