@@ -4,10 +4,10 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansStream.Benchmarks.Client;
 using OrleansStream.Benchmarks.Load;
+using OrleansStream.Hosting;
+using OrleansStream.Hosting.Configuration;
 using OrleansStream.Protocol;
 using OrleansStream.Protocol.Messages;
-using OrleansStream.Standalone.Configuration;
-using OrleansStream.Standalone.Hosting;
 using Xunit.Abstractions;
 
 namespace OrleansStream.Standalone.Tests;
@@ -28,16 +28,17 @@ public sealed class AllocationTests(ITestOutputHelper output) : IAsyncLifetime
     private const int ProduceBudget = 4 * 1024, FetchBudget = 3 * 1024;
 #endif
     private readonly string _folder = Directory.CreateTempSubdirectory("ostream-allocations-").FullName;
-    private StandaloneProcess _process = null!;
+    private BrokerProcess _process = null!;
     private Task<int> _running = null!;
     private BrokerClient _client = null!;
 
     public async Task InitializeAsync()
     {
         int port = FreePort();
+        var kind = new StandaloneKind();
         CommandLine line = CommandLine.Parse(
-            ["--override", $"log.dirs={_folder}", "--override", $"listeners=PLAINTEXT://127.0.0.1:{port}", "--override", "http.listener="]);
-        _process = new StandaloneProcess(ProcessSettings.Gather(line, new Dictionary<string, string>()), NullLoggerFactory.Instance);
+            ["--override", $"log.dirs={_folder}", "--override", $"listeners=PLAINTEXT://127.0.0.1:{port}", "--override", "http.listener="], kind.Program);
+        _process = new BrokerProcess(ProcessSettings.Gather(line, new Dictionary<string, string>(), kind.Program), kind, NullLoggerFactory.Instance);
         var banner = new Banner();
         _running = Task.Run(() => _process.RunAsync(banner, TextWriter.Null));
         Assert.Same(banner.Shown, await Task.WhenAny(banner.Shown, _running));
