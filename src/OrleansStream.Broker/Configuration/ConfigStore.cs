@@ -17,6 +17,9 @@ internal sealed record StoredConfigs(ImmutableDictionary<ConfigResource, Immutab
     public ImmutableDictionary<string, string> Of(ConfigResourceType type, string name) =>
         Resources.GetValueOrDefault(new ConfigResource(type, name)) ?? ImmutableDictionary<string, string>.Empty;
 
+    public IReadOnlyList<string> Names(ConfigResourceType type) =>
+        [.. Resources.Keys.Where(r => r.Type == type).Select(static r => r.Name).Order(StringComparer.Ordinal)];
+
     public StoredConfigs With(ConfigResourceType type, string name, ImmutableDictionary<string, string> values)
     {
         var resource = new ConfigResource(type, name);

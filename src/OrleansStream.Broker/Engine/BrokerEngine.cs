@@ -263,7 +263,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
                 return null;
             }
             var config = TopicConfigDefinitions.Build(topic.Configs, _configs.Settings.Layers);
-            var options = new PartitionOptions { ProducerIdExpirationMs = _configs.Settings.ProducerIdExpirationMs };
+            var options = new PartitionOptions { ProducerIdExpirationMs = () => _configs.Settings.ProducerIdExpirationMs };
             slot.Opened(await Partition.OpenAsync(_host, _ports, slot.Id, config, topic.ReplicationFactor, options, _stopping.Token), config, topic.ReplicationFactor);
             var partition = slot.Partition!;
             _ports.Scheduler.Start("watch partition", () => WatchAsync(slot, partition));

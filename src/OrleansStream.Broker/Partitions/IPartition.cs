@@ -71,6 +71,9 @@ public interface IPartition
     /// </summary>
     ValueTask<DeletedRecords> DeleteRecordsAsync(long offset, CancellationToken cancel) => new(new DeletedRecords(ErrorCode.UnsupportedVersion, -1));
 
+    /// <summary>DescribeProducers (KIP-664): the producers whose sequence numbers are remembered. NOT_LEADER_OR_FOLLOWER where it is led here no more.</summary>
+    ActiveProducers DescribeProducers();
+
     /// <summary>Bytes of the log between its start offset and its end, as DescribeLogDirs reports them.</summary>
     long SizeBytes { get; }
 }

@@ -11,8 +11,8 @@ namespace OrleansStream.Broker.Partitions;
 /// <summary>Broker-wide settings of partitions; times in milliseconds, sizes in bytes.</summary>
 public sealed record PartitionOptions
 {
-    /// <summary>producer.id.expiration.ms: how long an idle producer's sequence numbers are remembered.</summary>
-    public long ProducerIdExpirationMs { get; init; } = 86_400_000;
+    /// <summary>producer.id.expiration.ms as it is now: how long an idle producer's sequence numbers are remembered.</summary>
+    public Func<long> ProducerIdExpirationMs { get; init; } = static () => 86_400_000;
 
     /// <summary>Most that one compressed batch may hold, where a rule makes us open it.</summary>
     public int MaxDecompressedBytes { get; init; } = 256 << 20;
@@ -70,6 +70,16 @@ public sealed class Partition : IPartition
     public long LastStableOffset => HighWatermark;
 
     public long SizeBytes => _log.SizeBytes;
+
+    public ActiveProducers DescribeProducers()
+    {
+        lock (_log.Sync)
+        {
+            return _log.Status == LogStatus.Ok
+                ? new ActiveProducers(ErrorCode.None, _producers.Active())
+                : new ActiveProducers(LogErrors.CodeOf(_log.Status), []);
+        }
+    }
 
     public async ValueTask<DeletedRecords> DeleteRecordsAsync(long offset, CancellationToken cancel)
     {

@@ -15,13 +15,13 @@ internal readonly record struct SequenceVerdict(ErrorCode Error, AppendedBatch? 
 
 /// <summary>
 /// The idempotent producers of a partition (KIP-98): of each the epoch and the last five batches. It follows from the log's batches alone, so
-/// replay rebuilds it, from the snapshot that lies with sealed data. Guarded by the log's lock.
+/// replay rebuilds it, from the snapshot that lies with sealed data. Guarded by the log's lock. The expiration, in milliseconds, may change while it runs.
 /// </summary>
 /// <remarks>
 /// A producer that nothing is known of may begin with any sequence number, as in Kafka since 2.5 (KIP-360): its earlier batches may have expired or
 /// been deleted. So UNKNOWN_PRODUCER_ID is never answered.
 /// </remarks>
-internal sealed class ProducerStates(TimeProvider time, long expirationMs) : ILogState
+internal sealed class ProducerStates(TimeProvider time, Func<long> expirationMs) : ILogState
 {
     /// <summary>As many as a producer may have in flight and still be idempotent (max.in.flight.requests.per.connection).</summary>
     internal const int BatchesKept = 5;
@@ -38,7 +38,7 @@ internal sealed class ProducerStates(TimeProvider time, long expirationMs) : ILo
     /// <summary>Says what is to be done with a batch that a client sends; changes nothing.</summary>
     public SequenceVerdict Check(in RecordBatchHeader header)
     {
-        if (!_producers.TryGetValue(header.ProducerId, out var producer) || NowMs - producer.LastAppendMs >= expirationMs)
+        if (!_producers.TryGetValue(header.ProducerId, out var producer) || Expired(producer))
             return default;
         if (header.ProducerEpoch < producer.Epoch)
         {
@@ -69,7 +69,7 @@ internal sealed class ProducerStates(TimeProvider time, long expirationMs) : ILo
                 Sweep();
             _producers[header.ProducerId] = producer = new Producer(header.ProducerEpoch);
         }
-        else if (producer.Epoch != header.ProducerEpoch || NowMs - producer.LastAppendMs >= expirationMs)
+        else if (producer.Epoch != header.ProducerEpoch || Expired(producer))
         {
             producer.Begin(header.ProducerEpoch);
         }
@@ -78,6 +78,24 @@ internal sealed class ProducerStates(TimeProvider time, long expirationMs) : ILo
         if (!header.IsControl)
             producer.Add(new AppendedBatch(header.BaseSequence, header.LastSequence, header.LastOffset, header.LastOffsetDelta, header.MaxTimestamp));
     }
+
+    /// <summary>Those that are not expired, by id.</summary>
+    public IReadOnlyList<ActiveProducer> Active()
+    {
+        List<ActiveProducer> active = [];
+        foreach (var (id, producer) in _producers)
+        {
+            if (Expired(producer))
+                continue;
+            active.Add(producer.Count > 0
+                ? new ActiveProducer(id, producer.Epoch, producer.LastSequence, producer[producer.Count - 1].Timestamp)
+                : new ActiveProducer(id, producer.Epoch, -1, producer.LastAppendMs));
+        }
+        active.Sort(static (a, b) => a.ProducerId.CompareTo(b.ProducerId));
+        return active;
+    }
+
+    private bool Expired(Producer producer) => NowMs - producer.LastAppendMs >= expirationMs();
 
     public byte[] Snapshot()
     {
@@ -94,11 +112,10 @@ internal sealed class ProducerStates(TimeProvider time, long expirationMs) : ILo
     /// <summary>Forgets the expired; the next sweep comes when their number has doubled, so that it costs little per append.</summary>
     private void Sweep()
     {
-        var now = NowMs;
         List<long> expired = [];
         foreach (var (id, producer) in _producers)
         {
-            if (now - producer.LastAppendMs >= expirationMs)
+            if (Expired(producer))
                 expired.Add(id);
         }
         foreach (var id in expired)

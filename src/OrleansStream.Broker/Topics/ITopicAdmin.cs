@@ -94,6 +94,9 @@ public interface ITopicAdmin
     ValueTask<(AdminError Error, IReadOnlyList<ConfigEntry> Entries)> DescribeConfigsAsync(
         ConfigResourceType type, string name, IReadOnlyList<string>? names, CancellationToken cancel);
 
+    /// <summary>The names of the resources of this type that something was set for while the cluster ran, sorted; not of topics.</summary>
+    IReadOnlyList<string> ConfiguredResources(ConfigResourceType type);
+
     ValueTask<AdminError> AlterConfigsAsync(
         ConfigResourceType type, string name, IReadOnlyList<ConfigChange> changes, bool validateOnly, CancellationToken cancel);
 }

@@ -133,6 +133,8 @@ internal sealed class TopicAdmin(TopicCatalogue catalogue, ClusterView view, Con
     public ValueTask<(AdminError Error, IReadOnlyList<ConfigEntry> Entries)> DescribeConfigsAsync(
         ConfigResourceType type, string name, IReadOnlyList<string>? names, CancellationToken cancel) => new(_configAdmin.Describe(type, name, names));
 
+    public IReadOnlyList<string> ConfiguredResources(ConfigResourceType type) => configs.Stored.Names(type);
+
     public ValueTask<AdminError> AlterConfigsAsync(
         ConfigResourceType type, string name, IReadOnlyList<ConfigChange> changes, bool validateOnly, CancellationToken cancel) =>
         _configAdmin.AlterAsync(type, name, changes, validateOnly, cancel);

@@ -22,8 +22,12 @@ internal static class AllHandlers
         new AlterConfigsHandler(),
         new DescribeLogDirsHandler(),
         new CreatePartitionsHandler(),
+        new ElectLeadersHandler(),
         new IncrementalAlterConfigsHandler(),
+        new AlterPartitionReassignmentsHandler(),
+        new ListPartitionReassignmentsHandler(),
         new DescribeClusterHandler(),
+        new DescribeProducersHandler(),
         new ListConfigResourcesHandler(),
         new DescribeTopicPartitionsHandler(),
     ];

@@ -5,7 +5,10 @@ using OrleansStream.Protocol.Messages;
 
 namespace OrleansStream.Gateway.Handlers;
 
-/// <summary>ListConfigResources (KIP-714, KIP-1142): what can be configured. No client metrics subscriptions and no groups exist yet.</summary>
+/// <summary>
+/// ListConfigResources (KIP-714, KIP-1142): topics and brokers, all of them; client metrics subscriptions and groups, those that have a configuration of
+/// their own, whether or not such a group has members.
+/// </summary>
 internal sealed class ListConfigResourcesHandler : ApiHandler<ListConfigResourcesRequest>
 {
     private static readonly sbyte[] All =
@@ -29,7 +32,7 @@ internal sealed class ListConfigResourcesHandler : ApiHandler<ListConfigResource
             {
                 ConfigResourceType.Topic => cluster.TopicsByName.Keys,
                 ConfigResourceType.Broker or ConfigResourceType.BrokerLogger => cluster.Brokers.Select(static b => $"{b.NodeId}"),
-                _ => [],
+                _ => context.Gateway.Engine.Topics.ConfiguredResources((ConfigResourceType)type),
             };
             foreach (string name in names)
                 response.ConfigResources.Add(new() { ResourceName = name, ResourceType = type });

@@ -122,6 +122,35 @@ public class PartitionTests
         Assert.Equal(ErrorCode.OutOfOrderSequenceNumber, await Append(2, 0));
     }
 
+    [Fact]
+    public async Task Producers_are_described_until_they_expire_by_the_setting_of_that_moment()
+    {
+        var expirationMs = 10_000L;
+        var options = new PartitionOptions { ProducerIdExpirationMs = () => expirationMs };
+        var partition = await Partition.OpenAsync(await HostAsync(), _ports.Runtime, Id, new TopicConfig(), 1, options, default);
+        await partition.AppendAsync(Batch(), Acks.All, 11);
+        Assert.Empty(partition.DescribeProducers().Producers);
+        await partition.AppendAsync(Batch(3, 8, 2, 0, timestamp: 40), Acks.All, 11);
+        await partition.AppendAsync(Batch(2, 8, 2, 3, timestamp: 30), Acks.All, 11);
+        await partition.AppendAsync(Batch(1, 5, 0, 0, timestamp: 50), Acks.All, 11);
+        ActiveProducer five = new(5, 0, 0, 50), eight = new(8, 2, 4, 30);
+        Assert.Equal([five, eight], partition.DescribeProducers().Producers);
+
+        _ports.Time.Advance(TimeSpan.FromSeconds(9));
+        await partition.AppendAsync(Batch(1, 5, 0, 1, timestamp: 60), Acks.All, 11);
+        _ports.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal([five with { LastSequence = 1, LastTimestampMs = 60 }], partition.DescribeProducers().Producers);
+        expirationMs = 1000;
+        Assert.Empty(partition.DescribeProducers().Producers);
+        // It may begin anywhere again.
+        Assert.Equal(ErrorCode.None, (await partition.AppendAsync(Batch(1, 5, 0, 77), Acks.All, 11)).Error);
+        Assert.Equal(77, partition.DescribeProducers().Producers.Single().LastSequence);
+
+        _journals.Opened[0].Fail("gone");
+        await partition.SteppedDown;
+        Assert.NotEqual(ErrorCode.None, partition.DescribeProducers().Error);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -178,6 +178,10 @@ public sealed class ConfigAdminTests
             await fixture.AlterAsync(Group, "g", ("consumer.session.timeout.ms", Set, "1")));
         Assert.Equal("InvalidRequest: Default group resources are not allowed.", await fixture.AlterAsync(Group, "", ("consumer.session.timeout.ms", Set, "1")));
         var restarted = await AdminFixture.OpenAsync(fixture.Store);
+        Assert.Equal(["g"], restarted.Admin.ConfiguredResources(Group));
+        Assert.Equal(["sub"], restarted.Admin.ConfiguredResources(ClientMetrics));
         Assert.StartsWith("50000@Group", await restarted.DescribeAsync(Group, "g", "consumer.session.timeout.ms"), StringComparison.Ordinal);
+        Assert.Equal("ok", await restarted.AlterAsync(Group, "g", ("consumer.session.timeout.ms", Delete, "")));
+        Assert.Empty(restarted.Admin.ConfiguredResources(Group));
     }
 }

@@ -29,11 +29,11 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
     /// <summary>Whether appends stay open until <see cref="MemoryPartition.Release"/>.</summary>
     public bool HoldAppends { get; set; }
 
-    public TopicPicture AddTopic(string name, int partitions = 1)
+    public TopicPicture AddTopic(string name, int partitions = 1, int leaderId = 1)
     {
         lock (_lock)
         {
-            var topic = new TopicPicture(name, Guid.NewGuid(), false, 1, new TopicConfig(), [.. Enumerable.Repeat(new PartitionPicture(1, 0), partitions)]);
+            var topic = new TopicPicture(name, Guid.NewGuid(), false, 1, new TopicConfig(), [.. Enumerable.Repeat(new PartitionPicture(leaderId, 0), partitions)]);
             Publish(Cluster.TopicsByName.Values.Append(topic));
             return topic;
         }
@@ -73,6 +73,11 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
     public ValueTask<(AdminError Error, IReadOnlyList<ConfigEntry> Entries)> DescribeConfigsAsync(
         ConfigResourceType type, string name, IReadOnlyList<string>? names, CancellationToken cancel) =>
         ValueTask.FromResult<(AdminError, IReadOnlyList<ConfigEntry>)>((AdminError.None, []));
+
+    /// <summary>What is named as configured, by type.</summary>
+    public Dictionary<ConfigResourceType, string[]> Configured { get; } = [];
+
+    public IReadOnlyList<string> ConfiguredResources(ConfigResourceType type) => Configured.GetValueOrDefault(type) ?? [];
 
     public ValueTask<AdminError> AlterConfigsAsync(
         ConfigResourceType type, string name, IReadOnlyList<ConfigChange> changes, bool validateOnly, CancellationToken cancel) =>

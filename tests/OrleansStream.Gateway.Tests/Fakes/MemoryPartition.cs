@@ -132,6 +132,11 @@ internal sealed class MemoryPartition(MemoryEngine engine, PartitionId id) : IPa
             _ => new OffsetLookup(ErrorCode.None),
         });
 
+    /// <summary>What DescribeProducers answers.</summary>
+    public ActiveProducers Producers { get; set; } = new(ErrorCode.None, []);
+
+    public ActiveProducers DescribeProducers() => Producers;
+
     public EpochEnd EndOffsetForEpoch(int currentLeaderEpoch, int leaderEpoch) => new(ErrorCode.None, 0, HighWatermark);
 
     private sealed class Disposal(Action dispose) : IDisposable
