@@ -81,6 +81,25 @@ public sealed class AdminHandlerTests
             all.ReplicaElectionResults.OrderBy(r => r.Topic, StringComparer.Ordinal).Select(r => (r.Topic, r.PartitionResult.Count)));
     }
 
+    [Fact]
+    public async Task A_partition_is_in_the_one_log_directory()
+    {
+        await using TestGateway gateway = await TestGateway.StartAsync(new GatewayOptions { LogDirectory = "/here" });
+        gateway.Engine.AddTopic("t");
+        using WireClient client = await WireClient.ConnectAsync(gateway);
+        async Task<string> Ask(string path, short version)
+        {
+            var request = new AlterReplicaLogDirsRequest
+            {
+                Dirs = [new() { Path = path, Topics = [new() { Name = "t", Partitions = [0, 1] }, new() { Name = "u", Partitions = [0] }] }],
+            };
+            AlterReplicaLogDirsResponse response = await client.AskAsync<AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse>(request, version);
+            return string.Join(' ', response.Results.SelectMany(r => r.Partitions.Select(p => $"{r.TopicName}-{p.PartitionIndex}:{(ErrorCode)p.ErrorCode}")));
+        }
+        Assert.Equal("t-0:None t-1:UnknownTopicOrPartition u-0:UnknownTopicOrPartition", await Ask("/here", 1));
+        Assert.Equal("t-0:LogDirNotFound t-1:LogDirNotFound u-0:LogDirNotFound", await Ask("/there", 2));
+    }
+
     [Theory]
     [InlineData("t", 0, new[] { 1 }, ErrorCode.None)]
     [InlineData("t", 0, null, ErrorCode.NoReassignmentInProgress)]

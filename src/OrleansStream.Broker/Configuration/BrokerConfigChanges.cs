@@ -71,19 +71,21 @@ internal static class BrokerConfigChanges
     public static IReadOnlyList<ConfigEntry> Describe(ConfigLayers layers, bool clusterDefault, IReadOnlyList<string>? names)
     {
         List<ConfigEntry> entries = [];
-        IEnumerable<string> shown = clusterDefault ? layers.ClusterDefault.Keys : BrokerConfigDefinitions.All.Keys.Union(layers.ThisBroker.Keys);
+        IEnumerable<string> shown = clusterDefault ? layers.ClusterDefault.Keys : BrokerConfigDefinitions.All.Keys.Union(layers.ThisBroker.Keys).Union(layers.ClusterDefault.Keys);
         foreach (var name in shown.Order(StringComparer.Ordinal))
         {
-            // What nobody defines is not shown: it might be a password.
-            if (BrokerConfigDefinitions.Find(name) is not { Internal: false } definition || (names is not null && !names.Contains(name)))
+            var definition = BrokerConfigDefinitions.Find(name);
+            if (definition is { Internal: true } || (names is not null && !names.Contains(name)))
                 continue;
+            // The value of what nobody defines might be a password.
+            var sensitive = definition?.Sensitive ?? true;
             var sources = layers.Sources(name).Where(s => !clusterDefault || s.Source == ConfigSource.DynamicDefaultBroker).ToList();
-            if (definition.Sensitive)
+            if (sensitive)
                 sources = [.. sources.Select(s => (s.Name, (string?)null, s.Source))];
             entries.Add(new ConfigEntry(
-                name, definition.Sensitive ? null : clusterDefault ? layers.ClusterDefault[name] : layers.Text(name),
-                definition.Update == UpdateMode.ReadOnly, sources.Count > 0 ? sources[0].Source : ConfigSource.Default,
-                definition.Sensitive, definition.Type, definition.Documentation, sources));
+                name, sensitive ? null : clusterDefault ? layers.ClusterDefault[name] : layers.Text(name),
+                definition is null or { Update: UpdateMode.ReadOnly }, sources.Count > 0 ? sources[0].Source : ConfigSource.Default,
+                sensitive, definition?.Type ?? ConfigType.Unknown, definition?.Documentation, sources));
         }
         return entries;
     }

@@ -20,6 +20,7 @@ internal static class AllHandlers
         new OffsetForLeaderEpochHandler(),
         new DescribeConfigsHandler(),
         new AlterConfigsHandler(),
+        new AlterReplicaLogDirsHandler(),
         new DescribeLogDirsHandler(),
         new CreatePartitionsHandler(),
         new ElectLeadersHandler(),

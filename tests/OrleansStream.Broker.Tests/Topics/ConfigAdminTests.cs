@@ -144,6 +144,19 @@ public sealed class ConfigAdminTests
     }
 
     [Fact]
+    public async Task A_broker_setting_that_nobody_defines_is_kept_and_shown_without_its_value()
+    {
+        var fixture = await AdminFixture.OpenAsync();
+        Assert.Equal("ok", await fixture.AlterAsync(ConfigResourceType.Broker, "", ("nope", Set, "secret")));
+        Assert.Equal("ok", await fixture.AlterAsync(ConfigResourceType.Broker, "1", ("nope.too", Set, "secret")));
+        Assert.Equal("@DynamicDefaultBroker [nope=@DynamicDefaultBroker;]", await fixture.DescribeAsync(ConfigResourceType.Broker, "", "nope"));
+        Assert.Equal("@DynamicBroker [nope.too=@DynamicBroker;]", await fixture.DescribeAsync(ConfigResourceType.Broker, "1", "nope.too"));
+        var (_, entries) = await fixture.Admin.DescribeConfigsAsync(ConfigResourceType.Broker, "1", ["nope", "nope.too"], CancellationToken.None);
+        Assert.Equal(2, entries.Count);
+        Assert.All(entries, e => Assert.Equal((true, null, ConfigType.Unknown), (e.Sensitive, e.Value, e.Type)));
+    }
+
+    [Fact]
     public async Task Describes_what_is_not_there_as_Kafka_does()
     {
         var fixture = await AdminFixture.OpenAsync();
