@@ -19,6 +19,7 @@ public sealed class LogHost : IAsyncDisposable
     private readonly Dictionary<PartitionId, PartitionLog> _logs = [];
     private readonly HashSet<PartitionId> _opening = [];
     private readonly HashSet<Guid> _opened = [];
+    private readonly HashSet<Guid> _givenUp = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly ReadCache _cache;
     private TaskCompletionSource<IJournal> _journal = NewJournalSource();
@@ -38,6 +39,7 @@ public sealed class LogHost : IAsyncDisposable
         Segments = new SegmentReader(_cache);
         Dead = new DeadJournals(journals, Pool);
         Sealer = new Sealer(this);
+        Handover = new LogHandover(this);
         Metrics = new LogMetrics(this);
         Memory.Pressed = Sealer.Signal;
     }
@@ -58,6 +60,7 @@ public sealed class LogHost : IAsyncDisposable
     internal SegmentReader Segments { get; }
     internal DeadJournals Dead { get; }
     internal Sealer Sealer { get; }
+    internal LogHandover Handover { get; }
     internal LogMetrics Metrics { get; }
     internal CancellationToken Stopping => _stop.Token;
 
@@ -117,11 +120,12 @@ public sealed class LogHost : IAsyncDisposable
         try
         {
             var journal = await Volatile.Read(ref _journal).Task.Inline().WaitAsync(cancel);
-            var opened = await new LogOpener(this, id, state, config).OpenAsync(journal, listed => HoldsNothing(before, journal, listed), cancel);
+            var opened = await new LogOpener(this, id, state, config).OpenAsync(journal, listed => HoldsNothing(before, journal, listed) && !Handover.LeftBehind(id, journal, listed), cancel);
             var log = new PartitionLog(this, opened);
             lock (_lock)
                 _logs[id] = log;
             before?.Retire();
+            Handover.Forget(id);
             // The journal may have ended meanwhile, before the log was listed among those that step down with it.
             if (journal.Closed.IsCompleted)
                 log.StepDown(FencedStatus);
@@ -134,6 +138,30 @@ public sealed class LogHost : IAsyncDisposable
             lock (_lock)
                 _opening.Remove(id);
         }
+    }
+
+    /// <summary>
+    /// Seals what an open partition holds now while it goes on serving, so that <see cref="ReleaseAsync"/> has little left to do. No effect where it is not open.
+    /// </summary>
+    public ValueTask SealAsync(PartitionId id, CancellationToken cancel) => Find(id) is { Status: LogStatus.Ok } log ? Handover.SealAsync(log, cancel) : default;
+
+    /// <summary>
+    /// Gives a partition up, while the others go on: no more appends (NotLeader), those in flight end, everything is sealed, this process's journal leaves its
+    /// manifest; then its memory is freed and reads are answered NotLeader too. When cancelled it is given up all the same, and the next owner replays what
+    /// was not sealed. A partition that has stepped down is only forgotten. This process may open it again afterwards.
+    /// </summary>
+    public ValueTask ReleaseAsync(PartitionId id, CancellationToken cancel) => Find(id) is { } log ? Handover.ReleaseAsync(log, cancel) : default;
+
+    /// <summary>Forgets a partition that was deleted for ever by another process: its log steps down, its memory and its place in the journal are freed.</summary>
+    public void Drop(PartitionId id)
+    {
+        if (Find(id) is { } log)
+        {
+            Remove(log);
+            log.StepDown(LogStatus.NotLeader);
+            log.Retire();
+        }
+        ForgetDeleted(id);
     }
 
     /// <summary>
@@ -150,9 +178,30 @@ public sealed class LogHost : IAsyncDisposable
         await Manifests.DeleteAsync(id, cancel);
         log?.Retire();
         await new Sweeper(this, _journals).DeletePartitionAsync(id, cancel);
+        ForgetDeleted(id);
+    }
+
+    private void ForgetDeleted(PartitionId id)
+    {
+        Handover.Forget(id);
         CurrentJournal?.Sealed(id, int.MaxValue, long.MaxValue);
         foreach (var journal in Dead.Known)
             Dead.Forget(journal, partition => partition == id);
+    }
+
+    private PartitionLog? Find(PartitionId id)
+    {
+        lock (_lock)
+            return _logs.GetValueOrDefault(id);
+    }
+
+    internal void Remove(PartitionLog log)
+    {
+        lock (_lock)
+        {
+            if (_logs.GetValueOrDefault(log.Id) == log)
+                _logs.Remove(log.Id);
+        }
     }
 
     /// <summary>
@@ -186,7 +235,7 @@ public sealed class LogHost : IAsyncDisposable
             {
                 await journal.CloseAsync(CancellationToken.None);
                 // Nobody lists it any more: its data would only be swept later.
-                if (logs.All(static log => log.Sealing.Gone) && !cancel.IsCancellationRequested)
+                if (logs.All(static log => log.Sealing.Gone) && Handover.NothingLeftIn(journal) && !cancel.IsCancellationRequested)
                     await TryDeleteJournalAsync(journal.Id, cancel);
             }
         }
@@ -233,6 +282,31 @@ public sealed class LogHost : IAsyncDisposable
     private static bool HoldsNothing(PartitionLog? before, IJournal journal, ListedJournal listed) =>
         before is null || before.Journal != journal || before.LeaderEpoch != listed.LeaderEpoch
         || (before.Status != LogStatus.Ok && before.SealedEndOffset == before.EndOffset);
+
+    /// <summary>Ends our own journal, as another process would, so that it can be replayed; <see cref="KeepJournalAsync"/> opens the next.</summary>
+    internal void GiveUp(IJournal journal)
+    {
+        if (!_journals.Shared)
+            return;
+        lock (_lock)
+        {
+            if (!_givenUp.Add(journal.Id))
+                return;
+        }
+        Ports.Scheduler.Start("give up journal", async () =>
+        {
+            try
+            {
+                await _journals.FenceAsync(journal.Id, _stop.Token);
+            }
+            catch (Exception e) when (e is IOException || (e is OperationCanceledException && _stop.IsCancellationRequested))
+            {
+                // Whoever opens the partition next tries again.
+                lock (_lock)
+                    _givenUp.Remove(journal.Id);
+            }
+        });
+    }
 
     private async Task TryDeleteJournalAsync(Guid id, CancellationToken cancel)
     {

@@ -23,7 +23,7 @@ internal sealed record OpenedLog(
 
 /// <summary>
 /// The log of one partition under one leader epoch: hot tail, sealed runs, high watermark. It takes appends until its journal is fenced, another owner
-/// takes the partition, or it is closed; it answers reads below its high watermark after that too. Thread-safe.
+/// takes the partition, or it is closed; it answers reads below its high watermark after that too, until it is retired. Thread-safe.
 /// </summary>
 public sealed class PartitionLog
 {
@@ -45,6 +45,7 @@ public sealed class PartitionLog
     private long _highWatermark;
     private volatile LogStatus _status;
     private volatile bool _fenced;
+    private volatile bool _retired;
 
     internal PartitionLog(LogHost host, OpenedLog opened)
     {
@@ -95,8 +96,9 @@ public sealed class PartitionLog
     public Task<LogStatus> SteppedDown => _steppedDown.Task;
 
     internal OwnedManifest Manifest { get; }
-    /// <summary>Whether its hot memory is gone.</summary>
-    internal bool Retired { get; private set; }
+
+    /// <summary>Whether its hot memory is gone: it answers nothing any more.</summary>
+    internal bool Retired => _retired;
 
     internal IJournal Journal => _journal;
     internal LogSealing Sealing => _sealing;
@@ -159,10 +161,12 @@ public sealed class PartitionLog
 
     /// <summary>
     /// Whole batches from the one that holds <paramref name="offset"/> on, up to <paramref name="upTo"/> and never beyond the high watermark. Completes
-    /// synchronously where they are hot. Empty at the limit; OutOfRange below the log's start or above its end.
+    /// synchronously where they are hot. Empty at the limit; OutOfRange below the log's start or above its end; NotLeader once the log is retired.
     /// </summary>
     public ValueTask<LogRead> ReadAsync(long offset, int maxBytes, bool atLeastOne, long upTo, CancellationToken cancel)
     {
+        if (_retired)
+            return new ValueTask<LogRead>(new LogRead(LogStatus.NotLeader, default, null));
         if (offset < LogStartOffset || offset > EndOffset)
             return new ValueTask<LogRead>(new LogRead(LogStatus.OutOfRange, default, null));
         var limit = Math.Min(upTo, HighWatermark);
@@ -269,12 +273,13 @@ public sealed class PartitionLog
             return (_tail.Bytes, _tail.Bytes > 0 && nowMs - _tail.SinceMs >= _config.SegmentMs);
     }
 
-    /// <summary>Drops this log's hot memory: another log serves the partition, or it is deleted.</summary>
+    /// <summary>Drops this log's hot memory: another log serves the partition, it was released, or it is deleted. Who waits for more is told.</summary>
     internal void Retire()
     {
-        Retired = true;
+        _retired = true;
         lock (Sync)
             _hot.Clear();
+        _watchers.Notify();
     }
 
     private void RollBefore(int length)

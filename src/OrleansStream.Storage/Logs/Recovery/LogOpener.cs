@@ -23,7 +23,7 @@ internal sealed class LogOpener(LogHost host, PartitionId id, ILogState state, L
     public async ValueTask<OpenedLog> OpenAsync(IJournal journal, Func<ListedJournal, bool> emptyInOwnJournal, CancellationToken cancel)
     {
         // 1. The next epoch is ours as soon as the manifest says so.
-        var (manifest, etag, earlier) = await SwapAsync(journal.Id, cancel);
+        var (manifest, etag, earlier) = await SwapAsync(journal, emptyInOwnJournal, cancel);
 
         // 2 and 3. Earlier journals, oldest first; each is fenced before it is read.
         List<(ListedJournal Journal, ReplayedTail Tail)> tails = [];
@@ -31,13 +31,9 @@ internal sealed class LogOpener(LogHost host, PartitionId id, ILogState state, L
         {
             foreach (var listed in earlier)
             {
+                // Left by an opening of this process that failed before it served, so nothing was appended; or by a log that has sealed everything.
                 if (listed.JournalId == journal.Id)
-                {
-                    // Left by an opening of this process that failed before it served, so nothing was appended.
-                    if (!emptyInOwnJournal(listed))
-                        throw new LogUnavailableException($"Partition {id} is still being closed by this process.");
                     continue;
-                }
                 tails.Add((listed, await host.Dead.TakeAsync(listed, id, cancel)));
             }
             return await GatherAsync(manifest, etag, journal, earlier, tails, cancel);
@@ -50,14 +46,21 @@ internal sealed class LogOpener(LogHost host, PartitionId id, ILogState state, L
         }
     }
 
-    private async ValueTask<(Manifest Manifest, string ETag, ImmutableArray<ListedJournal> Earlier)> SwapAsync(Guid journalId, CancellationToken cancel)
+    private async ValueTask<(Manifest Manifest, string ETag, ImmutableArray<ListedJournal> Earlier)> SwapAsync(
+        IJournal journal, Func<ListedJournal, bool> emptyInOwnJournal, CancellationToken cancel)
     {
         for (var swaps = 0; swaps < MaxSwaps; swaps++)
         {
             var stored = await host.Manifests.LoadAsync(id, cancel);
             var before = stored is null ? Manifest.Empty : ManifestCodec.Decode(id, stored.Content.Span);
+            if (before.Journals.Any(listed => listed.JournalId == journal.Id && !emptyInOwnJournal(listed)))
+            {
+                // A journal that is being written cannot be replayed, and this one was fenced by whoever took the partition, or is about to be.
+                host.GiveUp(journal);
+                throw new LogUnavailableException($"This process's journal still holds records of partition {id}, which it has lost.");
+            }
             var epoch = before.LeaderEpoch + 1;
-            var next = before with { LeaderEpoch = epoch, Journals = before.Journals.Add(new ListedJournal(epoch, journalId)) };
+            var next = before with { LeaderEpoch = epoch, Journals = before.Journals.Add(new ListedJournal(epoch, journal.Id)) };
             var bytes = ManifestCodec.Encode(id, next);
             var swapped = await ManifestSwap.RunAsync(host.Manifests, id, bytes, stored?.ETag, _backoff, MaxTries, cancel);
             if (swapped.Outcome == PutOutcome.Done)

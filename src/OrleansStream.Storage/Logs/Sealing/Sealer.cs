@@ -47,23 +47,41 @@ internal sealed class Sealer(LogHost host)
     public void Stop()
     {
         _stop.Cancel();
+        lock (_lock)
+            _jobEnded.TrySetResult();
         Signal();
     }
 
     /// <summary>Completes once none of the logs has anything to do that can be done.</summary>
-    public async Task DrainAsync(IReadOnlyList<PartitionLog> logs, CancellationToken cancel)
+    public Task DrainAsync(IReadOnlyList<PartitionLog> logs, CancellationToken cancel)
     {
         foreach (var log in logs)
         {
             if (log.Sealing.Ready)
                 Ready(log);
         }
+        return UntilAsync(() => !logs.Any(IsBusy), cancel);
+    }
+
+    /// <summary>Completes once a log is sealed up to an offset that is durable and frozen, or this owner can seal nothing more of it.</summary>
+    public Task SealedAsync(PartitionLog log, long endOffset, CancellationToken cancel)
+    {
+        if (log.Sealing.Ready)
+            Ready(log);
+        return UntilAsync(() => log.SealedEndOffset >= endOffset || !IsBusy(log), cancel);
+    }
+
+    private static bool IsBusy(PartitionLog log) => log.Sealing.Queued || log.Sealing.Ready;
+
+    /// <summary>Looks again after each job, until the condition holds or the sealer has stopped.</summary>
+    private async Task UntilAsync(Func<bool> condition, CancellationToken cancel)
+    {
         while (true)
         {
             Task ended;
             lock (_lock)
             {
-                if (!logs.Any(static log => log.Sealing.Queued || log.Sealing.Ready))
+                if (_stop.IsCancellationRequested || condition())
                     return;
                 ended = _jobEnded.Task;
             }
