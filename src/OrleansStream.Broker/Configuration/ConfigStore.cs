@@ -96,6 +96,13 @@ internal sealed class ConfigStore
         Apply();
     }
 
+    /// <summary>Reads again what other writers have changed. Throws <see cref="StoreUnavailableException"/>.</summary>
+    public async ValueTask ReloadAsync(CancellationToken cancel)
+    {
+        await _cell.LoadAsync(cancel);
+        Apply();
+    }
+
     private void Apply()
     {
         lock (_lock)

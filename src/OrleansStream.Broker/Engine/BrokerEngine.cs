@@ -1,7 +1,6 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using OrleansStream.Broker.Cluster;
 using OrleansStream.Broker.Configuration;
-using OrleansStream.Broker.Partitions;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
 using OrleansStream.Storage;
@@ -11,26 +10,13 @@ using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Broker.Engine;
 
-/// <summary>What an engine stands on.</summary>
-public sealed record EngineParts(RuntimePorts Ports, IObjectStore Store, IJournalSystem Journals, IChunkSource Chunks, BrokerSettings Settings)
-{
-    /// <summary>Bounds of hot memory and of the journal; null: taken from the settings.</summary>
-    public LogOptions? Log { get; init; }
-
-    /// <summary>How many partitions are opened at a time in the background.</summary>
-    public int OpenWidth { get; init; } = 8;
-
-    /// <summary>How long after the start, and how often, what nobody names any more is looked for.</summary>
-    public TimeSpan FirstSweep { get; init; } = TimeSpan.FromMinutes(1);
-    public TimeSpan SweepEvery { get; init; } = TimeSpan.FromHours(1);
-}
-
 /// <summary>
-/// The engine of one process that leads every partition. Metadata is answered as soon as it is started; a partition is opened when it is first asked for,
-/// and all of them in the background where an earlier process left a journal, so that its data is sealed and the journal can go.
+/// The engine of one broker process. Without a host it is the sole leader: metadata is answered as soon as it is started; a partition is opened when it is first
+/// asked for, and all of them in the background where an earlier process left a journal, so that its data is sealed and the journal can go. In a cluster its
+/// host tells it who leads what (<see cref="Assign"/>) and when to begin and to end (<see cref="LeadAsync"/>, <see cref="ReleaseAsync"/>).
 /// <para>
 /// A partition whose journal ended is taken again under a higher leader epoch, while the one that stepped down goes on answering reads. If that was because
-/// another process has begun to serve the same store, <see cref="Ended"/> completes: this process should exit and say so.
+/// somebody else has begun to serve the same store, <see cref="Ended"/> completes: this process should exit and say so.
 /// </para>
 /// </summary>
 public sealed class BrokerEngine : IEngine, IAsyncDisposable
@@ -43,13 +29,13 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     private readonly ClusterIdentity _identity;
     private readonly TopicCatalogue _catalogue;
     private readonly ConfigStore _configs;
+    private readonly Leadership _leadership;
+    private readonly PartitionSlots _slots;
     private readonly ClusterView _view;
     private readonly LogHost _host;
     private readonly ProducerIds _producerIds;
-    private readonly OpenQueue _queue;
     private readonly TopicRemoval _removal;
     private readonly CancellationTokenSource _stopping;
-    private readonly ConcurrentDictionary<PartitionId, PartitionSlot> _slots = new();
     private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private BrokerEngine(
@@ -65,14 +51,23 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         _host = host;
         _stopping = stopping;
         _producerIds = new ProducerIds(parts.Store, _ports);
-        _queue = new OpenQueue(_ports, parts.OpenWidth, OpenInBackgroundAsync, stopping.Token);
+        _leadership = new Leadership(parts.Settings.NodeId, parts.Host is null ? ClusterAssignment.Sole(Me(listeners)) : ClusterAssignment.Unknown(Me(listeners)));
+        _slots = new PartitionSlots(parts, _leadership, catalogue, configs, host, stopping.Token)
+        {
+            EpochChanged = name => _view!.TopicChanged(name), Corrupt = End, MayTakeAgainAsync = MayTakeAgainAsync,
+        };
         _removal = new TopicRemoval(catalogue, _ports, RemovePartitionAsync, stopping.Token);
-        _view = new ClusterView(catalogue, configs, _ports, identity.ClusterId, [Me(listeners)], LeaderEpochOf) { Redrawn = Redrawn };
+        _view = new ClusterView(catalogue, configs, _ports, identity.ClusterId, _leadership, id => _slots.Find(id)?.LeaderEpoch ?? -1) { Redrawn = Redrawn };
         Topics = new TopicAdmin(catalogue, _view, configs, _ports);
     }
 
     public ClusterPicture Cluster => _view.Current;
+
+    /// <summary>Kafka's rules over this store, carried out here. In a cluster, whoever changes a topic tells the other brokers' engines.</summary>
     public ITopicAdmin Topics { get; }
+
+    /// <summary>The newest assignment that this engine was told; shown by <see cref="Cluster"/> once <see cref="PublishedAsync"/> completes.</summary>
+    public ClusterAssignment Assignment => _leadership.Current;
 
     /// <summary>The settings in force, with what was set while the cluster ran.</summary>
     public BrokerSettings Settings => _configs.Settings;
@@ -80,10 +75,10 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     /// <summary>Completes with a sentence when this process should exit: another one serves the store now, or a journal is corrupt.</summary>
     public Task<string> Ended => _ended.Task;
 
-    /// <summary>Completes when everything that an earlier process left in its journal is served again.</summary>
+    /// <summary>Completes when everything that an earlier process left in its journal is served again; at once where a host decides what is opened.</summary>
     public Task Recovered { get; private set; } = Task.CompletedTask;
 
-    public int OpenPartitions => _slots.Values.Count(s => s.Partition is not null);
+    public int OpenPartitions => _slots.Open;
 
     /// <summary>
     /// Loads the catalogue, opens a journal and is ready to serve. Throws <see cref="StoreUnavailableException"/>, <see cref="UnsupportedFormatException"/>,
@@ -95,10 +90,10 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     {
         var (ports, store, settings) = (parts.Ports, parts.Store, parts.Settings);
         var stopping = new CancellationTokenSource();
-        var identity = await ClusterIdentity.TakeAsync(store, ports, settings.NodeId, cancel);
+        var identity = await ClusterIdentity.TakeAsync(store, ports, settings.NodeId, parts.Owner, cancel);
         var loadingTopics = TopicCatalogue.LoadAsync(store, ports, onlyWriter: !parts.Journals.Shared, stopping.Token, cancel).AsTask();
         var loadingConfigs = ConfigStore.LoadAsync(store, ports, settings, cancel).AsTask();
-        var host = new LogHost(ports, store, parts.Journals, parts.Chunks, parts.Log ?? LogOptionsOf(settings));
+        var host = new LogHost(ports, store, parts.Journals, parts.Chunks, parts.Log ?? LogOptionsOf(settings), parts.Manifests);
         await Task.WhenAll(loadingTopics, loadingConfigs, host.StartAsync(cancel).AsTask());
         var engine = new BrokerEngine(parts, identity, await loadingTopics, await loadingConfigs, host, listeners, stopping);
         await engine.BeginAsync(cancel);
@@ -117,11 +112,14 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
 
     private async ValueTask BeginAsync(CancellationToken cancel)
     {
-        _removal.Kick();
+        if (_leadership.IsController)
+            _removal.Kick();
         // A shared store may list thousands of journal objects: clients need not wait for that.
-        Recovered = _parts.Journals.Shared ? RecoverSharedAsync() : Retake(await _parts.Journals.ListAsync(cancel));
-        _ports.Scheduler.Start("retention", RetainAsync);
-        _ports.Scheduler.Start("housekeeping", () => new Housekeeping(_parts, _host, _catalogue, _stopping.Token).RunAsync());
+        if (_parts.Host is null)
+            Recovered = _parts.Journals.Shared ? RecoverSharedAsync() : Retake(await _parts.Journals.ListAsync(cancel));
+        _ports.Scheduler.Start(
+            "retention", new RetentionWork(_parts, _slots, () => Cluster, () => Settings.RetentionCheckIntervalMs, _stopping.Token).RunAsync);
+        _ports.Scheduler.Start("housekeeping", new Housekeeping(_parts, _host, _catalogue, () => _leadership.IsController, _stopping.Token).RunAsync);
     }
 
     private async Task RecoverSharedAsync()
@@ -152,151 +150,97 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         if (journals.All(id => id == _host.JournalId))
             return Task.CompletedTask;
         foreach (var (name, topic) in _catalogue.Topics())
-            OpenAll(name, topic.Id, topic.Partitions);
-        return _queue.IdleAsync();
+            _slots.OpenAll(name, topic.Id, topic.Partitions);
+        return _slots.IdleAsync();
     }
 
-    /// <summary>
-    /// Every log.retention.check.interval.ms, what is too old or too much goes. A partition that nobody uses has old records too: it is opened for this, and
-    /// looked at the next time.
-    /// </summary>
-    private async Task RetainAsync()
+    /// <summary>The addresses that clients of this broker are told from now on, by listener name; in a cluster, until the next assignment.</summary>
+    public void Advertise(IReadOnlyDictionary<string, AdvertisedAddress> listeners)
     {
-        while (true)
-        {
-            try
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(Settings.RetentionCheckIntervalMs), _ports.Time, _stopping.Token);
-                foreach (var topic in Cluster.TopicsByName.Values.OrderBy(t => t.Name, StringComparer.Ordinal))
-                {
-                    if (!topic.Config.CleanupDelete || (topic.Config.RetentionMs < 0 && topic.Config.RetentionBytes < 0))
-                        continue;
-                    for (var i = 0; i < topic.Partitions.Count; i++)
-                    {
-                        if (_slots.TryGetValue(new PartitionId(topic.Id, i), out var slot) && slot.Partition is { } partition)
-                            await partition.ApplyRetentionAsync(_stopping.Token);
-                    }
-                    OpenAll(topic.Name, topic.Id, topic.Partitions.Count);
-                }
-            }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (IOException e)
-            {
-                _log.LogWarning("Retention did not finish and goes on at the next check: {Reason}", e.Message);
-            }
-        }
+        var me = Me(listeners);
+        Assign(Assignment with { Brokers = [.. Assignment.Brokers.Select(b => b.NodeId == me.NodeId ? me : b)] });
     }
-
-    /// <summary>The addresses that clients are told from now on, by listener name.</summary>
-    public void Advertise(IReadOnlyDictionary<string, AdvertisedAddress> listeners) => _view.Advertise(Me(listeners));
 
     private BrokerPicture Me(IReadOnlyDictionary<string, AdvertisedAddress> listeners) => new(_parts.Settings.NodeId, _parts.Settings.Rack, listeners);
 
+    /// <summary>
+    /// Who leads what from now on. It moves nothing by itself: a partition that is open here goes on serving until <see cref="ReleaseAsync"/>, one that is
+    /// assigned here is opened by <see cref="LeadAsync"/>, and requests for it wait until then. Older assignments than the one that is known are ignored.
+    /// </summary>
+    public void Assign(ClusterAssignment assignment)
+    {
+        if (_leadership.Assign(assignment) is not { } before)
+            return;
+        _slots.Reassigned();
+        _view.BrokersChanged();
+        _view.TopicsChanged(ClusterAssignment.Differences(before, assignment));
+        if (_leadership.IsController && before.ControllerId != assignment.ControllerId)
+            _removal.Kick();
+    }
+
+    /// <summary>
+    /// Opens a partition that is assigned here and keeps it open, whatever fails meanwhile, until <see cref="ReleaseAsync"/>. Answers its leader epoch as soon as
+    /// it serves; -1 where it was released or its topic deleted before, or where this engine has not heard of its topic yet: then it is opened once
+    /// <see cref="TopicsChangedAsync"/> brings it. Cancelling ends the wait, not the opening.
+    /// </summary>
+    public async ValueTask<int> LeadAsync(PartitionId partition, CancellationToken cancel)
+    {
+        _leadership.Tell(partition);
+        if (!Cluster.TopicsById.ContainsKey(partition.TopicId))
+            await PublishedAsync();
+        return Cluster.TopicsById.TryGetValue(partition.TopicId, out var topic) ? await _slots.LeadAsync(topic.Name, partition, cancel) : -1;
+    }
+
+    /// <summary>Seals what a partition holds now, while it goes on serving, so that <see cref="ReleaseAsync"/> is short. No effect where it is not open.</summary>
+    public ValueTask PrepareReleaseAsync(PartitionId partition, CancellationToken cancel) => _host.SealAsync(partition, cancel);
+
+    /// <summary>
+    /// Leads the partition no more: appends get NOT_LEADER_OR_FOLLOWER, those in flight end, the rest is sealed, the journal leaves the manifest; then reads get
+    /// NOT_LEADER_OR_FOLLOWER too. When cancelled the partition is given up all the same, and the next leader replays what was not sealed. No effect where it
+    /// is not led here.
+    /// </summary>
+    public ValueTask ReleaseAsync(PartitionId partition, CancellationToken cancel) => _slots.ReleaseAsync(partition, cancel);
+
+    /// <summary>
+    /// Other brokers have created, changed or deleted these topics: reads them again, and completes when <see cref="Cluster"/> shows them. Throws
+    /// <see cref="StoreUnavailableException"/>: then the caller tries again.
+    /// </summary>
+    public async ValueTask TopicsChangedAsync(IReadOnlyCollection<string> names, CancellationToken cancel)
+    {
+        await _catalogue.ReloadAsync(names, cancel);
+        await PublishedAsync();
+    }
+
+    /// <summary>Another broker has changed the configuration of brokers, or of anything but topics: reads it again. Errors as above.</summary>
+    public async ValueTask ConfigsChangedAsync(CancellationToken cancel)
+    {
+        await _configs.ReloadAsync(cancel);
+        await PublishedAsync();
+    }
+
+    /// <summary>Completes when all that this engine was told before is in <see cref="Cluster"/>.</summary>
+    public Task PublishedAsync() => _view.PublishedAsync();
+
     public ValueTask<PartitionLease> GetPartitionAsync(TopicPicture topic, int index, CancellationToken cancel)
     {
-        if (_slots.TryGetValue(new PartitionId(topic.Id, index), out var slot) && slot.Partition is { } partition)
-            return new ValueTask<PartitionLease>(new PartitionLease(ErrorCode.None, partition));
-        return OpenAsync(topic.Name, topic.Id, index, cancel);
+        var id = new PartitionId(topic.Id, index);
+        return _slots.Find(id) is { } partition
+            ? new ValueTask<PartitionLease>(new PartitionLease(ErrorCode.None, partition)) : _slots.OpenAsync(topic.Name, id, cancel);
     }
 
-    private async ValueTask<PartitionLease> OpenAsync(string topic, Guid topicId, int index, CancellationToken cancel)
-    {
-        if (_stopping.IsCancellationRequested)
-            return new PartitionLease(ErrorCode.NotLeaderOrFollower, null);
-        if (SlotOf(topic, topicId, index) is not { } slot)
-            return new PartitionLease(ErrorCode.UnknownTopicOrPartition, null);
-        var opening = slot.Join(_ports.NowMilliseconds, again: false, out var begin);
-        if (begin)
-            _ports.Scheduler.Start("open partition", () => TryOpenAsync(slot));
-        return await opening.Inline().WaitAsync(cancel);
-    }
+    public void Touch(TopicPicture topic) => _slots.OpenAll(topic.Name, topic.Id, topic.Partitions.Count);
 
-    /// <summary>The slot of a partition that exists; null for any other.</summary>
-    private PartitionSlot? SlotOf(string topic, Guid topicId, int index)
-    {
-        var id = new PartitionId(topicId, index);
-        var slot = _slots.GetOrAdd(id, static (key, name) => new PartitionSlot(key, name), topic);
-        // Looked at after the slot is there: a deletion that comes later finds the slot.
-        if (index >= 0 && _catalogue.Find(topic) is { } live && live.Id == topicId && index < live.Partitions)
-            return slot;
-        if (slot.Partition is null)
-            _slots.TryRemove(id, out _);
-        return null;
-    }
-
-    public void Touch(TopicPicture topic) => OpenAll(topic.Name, topic.Id, topic.Partitions.Count);
-
-    private void OpenAll(string name, Guid topicId, int partitions)
-    {
-        for (var i = 0; i < partitions; i++)
-        {
-            if (_slots.TryGetValue(new PartitionId(topicId, i), out var there) && there.Partition is not null)
-                continue;
-            if (SlotOf(name, topicId, i) is { } slot)
-                _queue.Add(slot, again: false);
-        }
-    }
-
-    /// <summary>One try for the queue: how long to wait before the next, null when there is no more to do.</summary>
-    private async Task<long?> OpenInBackgroundAsync(PartitionSlot slot, bool again)
-    {
-        if (again && _parts.Journals.Shared && !await MayTakeAgainAsync())
-            return null;
-        var opening = slot.Join(_ports.NowMilliseconds, again, out var begin);
-        if (begin)
-            return await TryOpenAsync(slot);
-        // Too soon after a failure, or somebody else is opening it: what that comes to is seen at the next look.
-        return (await opening).Error == ErrorCode.KafkaStorageError ? 100 : null;
-    }
-
-    /// <summary>Opens the partition of a slot whose opening the caller began.</summary>
-    private async Task<long?> TryOpenAsync(PartitionSlot slot)
-    {
-        try
-        {
-            if (_catalogue.Find(slot.Topic) is not { } topic || topic.Id != slot.Id.TopicId)
-            {
-                slot.Failed(ErrorCode.UnknownTopicOrPartition, _ports.NowMilliseconds);
-                return null;
-            }
-            var config = TopicConfigDefinitions.Build(topic.Configs, _configs.Settings.Layers);
-            var options = new PartitionOptions { ProducerIdExpirationMs = () => _configs.Settings.ProducerIdExpirationMs };
-            slot.Opened(await Partition.OpenAsync(_host, _ports, slot.Id, config, topic.ReplicationFactor, options, _stopping.Token), config, topic.ReplicationFactor);
-            var partition = slot.Partition!;
-            _ports.Scheduler.Start("watch partition", () => WatchAsync(slot, partition));
-            // The picture shows its leader epoch; and a configuration that changed meanwhile is told to it then.
-            _view.TopicChanged(slot.Topic);
-            return null;
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            slot.Failed(ErrorCode.NotLeaderOrFollower, _ports.NowMilliseconds);
-            return null;
-        }
-        catch (JournalCorruptException e)
-        {
-            End(e.Message);
-            return slot.Failed(ErrorCode.KafkaStorageError, _ports.NowMilliseconds);
-        }
-        catch (IOException e)
-        {
-            _log.LogWarning("Partition {Topic}-{Index} cannot be opened now: {Reason}", slot.Topic, slot.Id.Index, e.Message);
-            return slot.Failed(ErrorCode.KafkaStorageError, _ports.NowMilliseconds);
-        }
-    }
-
-    private async Task WatchAsync(PartitionSlot slot, Partition partition)
-    {
-        await partition.SteppedDown;
-        if (!_stopping.IsCancellationRequested && !slot.Removed)
-            _queue.Add(slot, again: true);
-    }
-
-    /// <summary>False where another process has begun to serve this store: to take partitions from it would only start a fight.</summary>
+    /// <summary>False where somebody else has begun to serve this store: to take partitions from him would only start a fight.</summary>
     private async ValueTask<bool> MayTakeAgainAsync()
+    {
+        if (_parts.Journals.Shared && !await IsStillOursAsync())
+            return false;
+        if (_parts.Host is { } host)
+            await host.ConfirmAssignmentAsync(_stopping.Token);
+        return true;
+    }
+
+    private async ValueTask<bool> IsStillOursAsync()
     {
         try
         {
@@ -318,25 +262,33 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
             _log.LogCritical("This process cannot go on: {Sentence}", sentence);
     }
 
-    private int LeaderEpochOf(Guid topicId, int index) =>
-        _slots.TryGetValue(new PartitionId(topicId, index), out var slot) && slot.Partition is { } partition ? partition.LeaderEpoch : -1;
-
-    /// <summary>A topic has a new picture: its open partitions are told, and where it is gone its data is removed.</summary>
-    private void Redrawn(string name, TopicPicture? topic)
+    /// <summary>A topic has a new picture: its open partitions are told, and where it is gone they are let go; its data is the controller's to remove.</summary>
+    private void Redrawn(string name, TopicPicture? before, TopicPicture? topic)
     {
-        for (var i = 0; i < (topic?.Partitions.Count ?? 0); i++)
+        if (before is not null && before.Id != topic?.Id)
         {
-            if (_slots.TryGetValue(new PartitionId(topic!.Id, i), out var slot))
-                slot.Configure(topic.Config, topic.ReplicationFactor);
+            for (var i = 0; i < before.Partitions.Count; i++)
+            {
+                var id = new PartitionId(before.Id, i);
+                _leadership.Untell(id);
+                if (_slots.Has(id))
+                    _ports.Scheduler.Start("drop partition", async () => await _slots.DropAsync(id));
+            }
         }
-        if (_catalogue.HasDoomed(name))
+        if (topic is not null)
+        {
+            _slots.Configure(topic);
+            // What was told to be led before its topic was known.
+            if (_parts.Host is not null)
+                _slots.OpenAll(name, topic.Id, topic.Partitions.Count);
+        }
+        if (_leadership.IsController && _catalogue.HasDoomed(name))
             _removal.Kick();
     }
 
     private async ValueTask RemovePartitionAsync(PartitionId id, CancellationToken cancel)
     {
-        if (_slots.TryRemove(id, out var slot))
-            await slot.RemoveAsync();
+        await _slots.DropAsync(id);
         await _host.DeleteAsync(id, cancel);
     }
 
@@ -351,7 +303,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     public async ValueTask StopAsync(CancellationToken cancel)
     {
         _stopping.Cancel();
-        await _queue.IdleAsync();
+        await _slots.IdleAsync();
         await _removal.IdleAsync();
         await _host.ShutdownAsync(cancel);
     }

@@ -3,7 +3,7 @@ using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Broker.Engine;
 
-/// <summary>Who the cluster is (cluster/id, made once for ever) and which process serves it now (cluster/owner).</summary>
+/// <summary>Who the cluster is (cluster/id, made once for ever) and who serves it now (cluster/owner): one process, or brokers that share an id.</summary>
 internal sealed class ClusterIdentity
 {
     private sealed record Id(Guid Value);
@@ -34,22 +34,23 @@ internal sealed class ClusterIdentity
     /// <summary>22 characters, as Kafka writes an id.</summary>
     public string ClusterId { get; }
 
-    /// <summary>Reads or makes the cluster's id, and says that this process serves it from now on. Throws <see cref="StoreUnavailableException"/>.</summary>
-    public static async ValueTask<ClusterIdentity> TakeAsync(IObjectStore store, RuntimePorts ports, int nodeId, CancellationToken cancel)
+    /// <summary>Reads or makes the cluster's id, and says who serves it from now on. Throws <see cref="StoreUnavailableException"/>.</summary>
+    /// <param name="ownerId">Shared by the brokers of a cluster; null: this process alone.</param>
+    public static async ValueTask<ClusterIdentity> TakeAsync(IObjectStore store, RuntimePorts ports, int nodeId, Guid? ownerId, CancellationToken cancel)
     {
         var idCell = new StoredCell<Id>(store, ports, "cluster/id", IdCodec);
         var id = await idCell.UpdateAsync(there => there is null ? new Id(ports.Random.NextGuid()) : null, cancel);
         var owner = new StoredCell<Owner>(store, ports, "cluster/owner", OwnerCodec);
-        var me = new Owner(ports.Random.NextGuid(), nodeId, ports.NowMilliseconds);
-        await owner.UpdateAsync(there => there == me ? null : me, cancel);
+        var me = new Owner(ownerId ?? ports.Random.NextGuid(), nodeId, ports.NowMilliseconds);
+        await owner.UpdateAsync(there => there?.Process == me.Process ? null : me, cancel);
         return new ClusterIdentity(Text(id!.Value), owner, me);
     }
 
     /// <summary>
-    /// Whether no other process has begun to serve this store since. Never what correctness rests on: two processes that both believe it fence each
+    /// Whether nobody else has begun to serve this store since. Never what correctness rests on: two processes that both believe it fence each
     /// other's journals for as long as they do. Throws <see cref="StoreUnavailableException"/>.
     /// </summary>
-    public async ValueTask<bool> IsStillMineAsync(CancellationToken cancel) => await _owner.LoadAsync(cancel) == _me;
+    public async ValueTask<bool> IsStillMineAsync(CancellationToken cancel) => (await _owner.LoadAsync(cancel))?.Process == _me.Process;
 
     private static string Text(Guid id) => Convert.ToBase64String(id.ToByteArray(bigEndian: true)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
 }

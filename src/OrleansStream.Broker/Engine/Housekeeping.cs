@@ -6,8 +6,11 @@ using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Broker.Engine;
 
-/// <summary>Looks now and then for objects that nobody names any more: orphans of failed seals, leftovers of deleted topics, data of dead journals.</summary>
-internal sealed class Housekeeping(EngineParts parts, LogHost host, TopicCatalogue catalogue, CancellationToken stopping)
+/// <summary>
+/// Looks now and then for objects that nobody names any more: orphans of failed seals, leftovers of deleted topics, data of dead journals. In a cluster the
+/// controller's broker does it for all.
+/// </summary>
+internal sealed class Housekeeping(EngineParts parts, LogHost host, TopicCatalogue catalogue, Func<bool> isController, CancellationToken stopping)
 {
     private readonly ILogger _log = parts.Ports.Logs.CreateLogger<Housekeeping>();
 
@@ -26,7 +29,8 @@ internal sealed class Housekeeping(EngineParts parts, LogHost host, TopicCatalog
             {
                 await Task.Delay(pause, parts.Ports.Time, stopping);
                 pause = parts.SweepEvery;
-                await SweepAsync();
+                if (isController())
+                    await SweepAsync();
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {

@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
 using OrleansStream.Broker.Configuration;
+using OrleansStream.Broker.Engine;
+using OrleansStream.Storage;
 using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Broker.Topics;
@@ -13,11 +15,13 @@ internal sealed class ClusterView
     private readonly TopicCatalogue _catalogue;
     private readonly ConfigStore _configs;
     private readonly RuntimePorts _ports;
-    private readonly Func<Guid, int, int> _leaderEpoch;
+    private readonly Leadership _leadership;
+    private readonly Func<PartitionId, int> _leaderEpoch;
     private readonly Lock _lock = new();
     private readonly Lock _publishLock = new();
     private readonly Dictionary<string, TopicPicture> _topics = new(StringComparer.Ordinal);
     private SortedSet<string> _dirty = new(StringComparer.Ordinal);
+    private HashSet<Guid> _dirtyIds = [];
     private bool _allDirty;
     private bool _running;
     private TaskCompletionSource? _next;
@@ -25,17 +29,19 @@ internal sealed class ClusterView
     private ConfigLayers? _plainLayers;
     private TopicConfig _plain = new();
 
-    /// <param name="brokers">The brokers of the cluster, this one first; it leads everything.</param>
-    /// <param name="leaderEpoch">The leader epoch of a partition, -1 while nobody has opened it since the start.</param>
+    /// <param name="leadership">Says which brokers there are and who leads what.</param>
+    /// <param name="leaderEpoch">The leader epoch of a partition that is open here, -1 for any other.</param>
     public ClusterView(
-        TopicCatalogue catalogue, ConfigStore configs, RuntimePorts ports, string clusterId, IReadOnlyList<BrokerPicture> brokers, Func<Guid, int, int> leaderEpoch)
+        TopicCatalogue catalogue, ConfigStore configs, RuntimePorts ports, string clusterId, Leadership leadership, Func<PartitionId, int> leaderEpoch)
     {
         _catalogue = catalogue;
         _configs = configs;
         _ports = ports;
+        _leadership = leadership;
         _leaderEpoch = leaderEpoch;
+        var assignment = leadership.Current;
         _current = new ClusterPicture(
-            clusterId, brokers[0].NodeId, brokers, FrozenDictionary<string, TopicPicture>.Empty, FrozenDictionary<Guid, TopicPicture>.Empty);
+            clusterId, assignment.ControllerId, assignment.Brokers, FrozenDictionary<string, TopicPicture>.Empty, FrozenDictionary<Guid, TopicPicture>.Empty);
         foreach (var (name, topic) in catalogue.Topics())
             _topics[name] = Draw(name, topic);
         Publish();
@@ -45,15 +51,32 @@ internal sealed class ClusterView
 
     public ClusterPicture Current => Volatile.Read(ref _current);
 
-    /// <summary>This broker's addresses are known, or others.</summary>
-    public void Advertise(BrokerPicture broker)
+    /// <summary>The brokers, their addresses or the controller are others. Shown at once.</summary>
+    public void BrokersChanged()
     {
         lock (_publishLock)
-            Volatile.Write(ref _current, Current with { Brokers = [.. Current.Brokers.Select(b => b.NodeId == broker.NodeId ? broker : b)] });
+        {
+            var assignment = _leadership.Current;
+            Volatile.Write(ref _current, Current with { ControllerId = assignment.ControllerId, Brokers = assignment.Brokers });
+        }
     }
 
-    /// <summary>Called after a topic has a new picture (null: it is gone), before that is published; on the run that makes pictures.</summary>
-    public Action<string, TopicPicture?>? Redrawn { get; set; }
+    /// <summary>
+    /// Called after a topic has a new picture (the second; null: it is gone) instead of an old one (the first; null: it is new), before that is published; on
+    /// the run that makes pictures.
+    /// </summary>
+    public Action<string, TopicPicture?, TopicPicture?>? Redrawn { get; set; }
+
+    /// <summary>The leaders of these topics are others.</summary>
+    public void TopicsChanged(IEnumerable<Guid> ids)
+    {
+        lock (_lock)
+        {
+            _dirtyIds.UnionWith(ids);
+            if (_dirtyIds.Count > 0)
+                Wake();
+        }
+    }
 
     public void TopicChanged(string name)
     {
@@ -94,11 +117,12 @@ internal sealed class ClusterView
         while (true)
         {
             SortedSet<string> dirty;
+            HashSet<Guid> ids;
             bool all;
             TaskCompletionSource? done;
             lock (_lock)
             {
-                if (_dirty.Count == 0 && !_allDirty)
+                if (_dirty.Count == 0 && _dirtyIds.Count == 0 && !_allDirty)
                 {
                     // Who asked during the last round has its change in it.
                     _running = false;
@@ -107,12 +131,19 @@ internal sealed class ClusterView
                     return;
                 }
                 (dirty, _dirty) = (_dirty, new SortedSet<string>(StringComparer.Ordinal));
+                (ids, _dirtyIds) = (_dirtyIds, []);
                 (all, _allDirty) = (_allDirty, false);
                 // Whoever asks from here on waits for the next round, or for the end of this one if there is no other.
                 (done, _next) = (_next, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
             }
             if (all)
                 dirty.UnionWith(_topics.Keys);
+            // An id that has no topic yet is drawn with its leaders when the topic comes.
+            foreach (var id in ids)
+            {
+                if (Current.TopicsById.TryGetValue(id, out var topic))
+                    dirty.Add(topic.Name);
+            }
             foreach (var name in dirty)
                 Redraw(name);
             Publish();
@@ -123,12 +154,13 @@ internal sealed class ClusterView
 
     private void Redraw(string name)
     {
+        var before = _topics.GetValueOrDefault(name);
         var picture = _catalogue.Find(name) is { } topic ? Draw(name, topic) : null;
         if (picture is null)
             _topics.Remove(name);
         else
             _topics[name] = picture;
-        Redrawn?.Invoke(name, picture);
+        Redrawn?.Invoke(name, before, picture);
     }
 
     private void Publish()
@@ -142,10 +174,15 @@ internal sealed class ClusterView
     public TopicPicture Draw(string name, StoredTopic topic)
     {
         var layers = _configs.Settings.Layers;
-        var leader = Current.ControllerId;
+        var assignment = _leadership.Current;
         var partitions = new PartitionPicture[topic.Partitions];
         for (var i = 0; i < partitions.Length; i++)
-            partitions[i] = new PartitionPicture(leader, _leaderEpoch(topic.Id, i));
+        {
+            var id = new PartitionId(topic.Id, i);
+            var assigned = assignment[id];
+            // What is open here knows its epoch before the controller does.
+            partitions[i] = assigned with { LeaderEpoch = Math.Max(assigned.LeaderEpoch, _leaderEpoch(id)) };
+        }
         return new TopicPicture(name, topic.Id, TopicNames.IsInternal(name), topic.ReplicationFactor, ConfigOf(topic, layers), partitions);
     }
 

@@ -50,17 +50,24 @@ internal sealed class TopicCatalogue
         List<string> names = [];
         await foreach (var info in _store.ListAsync(Prefix, cancel))
             names.Add(info.Name[Prefix.Length..]);
+        await ReloadAsync(names, cancel);
+    }
+
+    /// <summary>The same for topics that are known by name.</summary>
+    public async ValueTask ReloadAsync(IReadOnlyCollection<string> topics, CancellationToken cancel)
+    {
+        string[] names = [.. topics];
         var next = 0;
         async Task LoadSomeAsync()
         {
             // Runs on in turns between awaits: the index is taken before the first of them.
-            while (Interlocked.Increment(ref next) - 1 is var index && index < names.Count)
+            while (Interlocked.Increment(ref next) - 1 is var index && index < names.Length)
             {
                 await Cell(names[index]).LoadAsync(cancel);
                 Noted(names[index]);
             }
         }
-        await Task.WhenAll(Enumerable.Range(0, Math.Min(LoadWidth, names.Count)).Select(_ => LoadSomeAsync()));
+        await Task.WhenAll(Enumerable.Range(0, Math.Min(LoadWidth, names.Length)).Select(_ => LoadSomeAsync()));
     }
 
     public StoredTopic? Find(string name) => _cells.TryGetValue(name, out var cell) ? cell.Value?.Live : null;

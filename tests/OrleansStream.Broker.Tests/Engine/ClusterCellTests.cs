@@ -38,9 +38,9 @@ public sealed class ClusterCellTests
     [Fact]
     public async Task The_cluster_id_is_made_once_and_the_owner_is_the_process_that_came_last()
     {
-        var first = await ClusterIdentity.TakeAsync(_store, new TestPorts(1).Runtime, 1, CancellationToken.None);
+        var first = await ClusterIdentity.TakeAsync(_store, new TestPorts(1).Runtime, 1, null, CancellationToken.None);
         Assert.True(await first.IsStillMineAsync(CancellationToken.None));
-        var second = await ClusterIdentity.TakeAsync(_store, new TestPorts(2).Runtime, 1, CancellationToken.None);
+        var second = await ClusterIdentity.TakeAsync(_store, new TestPorts(2).Runtime, 1, null, CancellationToken.None);
         Assert.Equal(first.ClusterId, second.ClusterId);
         Assert.Equal(22, first.ClusterId.Length);
         Assert.False(await first.IsStillMineAsync(CancellationToken.None));

@@ -1,4 +1,6 @@
+using OrleansStream.Broker.Cluster;
 using OrleansStream.Broker.Configuration;
+using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
 using OrleansStream.TestSupport;
@@ -23,8 +25,11 @@ internal sealed class AdminFixture
         var catalogue = await TopicCatalogue.LoadAsync(store, ports.Runtime, onlyWriter: true, CancellationToken.None, CancellationToken.None);
         var configs = await ConfigStore.LoadAsync(store, ports.Runtime, parsed.Settings, CancellationToken.None);
         var view = new ClusterView(
-            catalogue, configs, ports.Runtime, "cluster", [new BrokerPicture(parsed.Settings.NodeId, null, new Dictionary<string, AdvertisedAddress>())],
-            (_, _) => -1);
+            catalogue, configs, ports.Runtime, "cluster",
+            new Leadership(
+                parsed.Settings.NodeId,
+                ClusterAssignment.Sole(new BrokerPicture(parsed.Settings.NodeId, null, new Dictionary<string, AdvertisedAddress>()))),
+            _ => -1);
         return new AdminFixture { Store = store, Catalogue = catalogue, Configs = configs, View = view, Admin = new TopicAdmin(catalogue, view, configs, ports.Runtime) };
     }
 
