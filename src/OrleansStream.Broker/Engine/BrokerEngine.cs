@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansStream.Broker.Cluster;
 using OrleansStream.Broker.Configuration;
+using OrleansStream.Broker.Groups;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
 using OrleansStream.Storage;
@@ -35,6 +36,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     private readonly LogHost _host;
     private readonly ProducerIds _producerIds;
     private readonly TopicRemoval _removal;
+    private readonly GroupCoordinator _groups;
     private readonly CancellationTokenSource _stopping;
     private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -59,12 +61,14 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         _removal = new TopicRemoval(catalogue, _ports, RemovePartitionAsync, stopping.Token);
         _view = new ClusterView(catalogue, configs, _ports, identity.ClusterId, _leadership, id => _slots.Find(id)?.LeaderEpoch ?? -1) { Redrawn = Redrawn };
         Topics = new TopicAdmin(catalogue, _view, configs, _ports);
+        _groups = new GroupCoordinator(_ports, this, () => Settings);
     }
 
     public ClusterPicture Cluster => _view.Current;
 
     /// <summary>Kafka's rules over this store, carried out here. In a cluster, whoever changes a topic tells the other brokers' engines.</summary>
     public ITopicAdmin Topics { get; }
+    public IGroupCoordinator Groups => _groups;
 
     /// <summary>The newest assignment that this engine was told; shown by <see cref="Cluster"/> once <see cref="PublishedAsync"/> completes.</summary>
     public ClusterAssignment Assignment => _leadership.Current;
@@ -267,6 +271,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     {
         if (before is not null && before.Id != topic?.Id)
         {
+            _groups.TopicDeleted(name);
             for (var i = 0; i < before.Partitions.Count; i++)
             {
                 var id = new PartitionId(before.Id, i);
@@ -302,6 +307,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     /// </summary>
     public async ValueTask StopAsync(CancellationToken cancel)
     {
+        _groups.Stop();
         _stopping.Cancel();
         await _slots.IdleAsync();
         await _removal.IdleAsync();
@@ -311,6 +317,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     /// <summary>Ends without sealing; what is in the journal is replayed by the next start.</summary>
     public async ValueTask DisposeAsync()
     {
+        _groups.Stop();
         _stopping.Cancel();
         await _host.DisposeAsync();
         _stopping.Dispose();

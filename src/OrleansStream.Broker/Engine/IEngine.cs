@@ -1,3 +1,4 @@
+using OrleansStream.Broker.Groups;
 using OrleansStream.Broker.Partitions;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
@@ -25,6 +26,9 @@ public interface IEngine
     void Touch(TopicPicture topic) { }
 
     ITopicAdmin Topics { get; }
+
+    /// <summary>The coordinators of the groups whose partitions of __consumer_offsets are led here.</summary>
+    IGroupCoordinator Groups { get; }
 
     /// <summary>Gives out producer ids, each at most once in the life of the cluster (InitProducerId, KIP-98).</summary>
     ValueTask<long> NextProducerIdAsync(CancellationToken cancel);

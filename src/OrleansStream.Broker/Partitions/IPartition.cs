@@ -36,6 +36,10 @@ public interface IPartition
 {
     PartitionId Id { get; }
     int LeaderEpoch { get; }
+
+    /// <summary>Whether this object still leads: once false, it takes no more appends and who leads next is another object.</summary>
+    bool Leads => true;
+
     long LogStartOffset { get; }
     long HighWatermark { get; }
     long LastStableOffset { get; }

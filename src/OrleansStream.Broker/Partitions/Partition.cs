@@ -63,6 +63,7 @@ public sealed class Partition : IPartition
 
     public PartitionId Id => _log.Id;
     public int LeaderEpoch => _log.LeaderEpoch;
+    public bool Leads => _log.Status == LogStatus.Ok;
     public long LogStartOffset => _log.LogStartOffset;
     public long HighWatermark => _log.HighWatermark;
 

@@ -1,3 +1,4 @@
+using OrleansStream.Broker.Groups;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Gateway.Dispatch;
 using OrleansStream.Protocol;
@@ -6,47 +7,54 @@ using OrleansStream.Protocol.Messages;
 namespace OrleansStream.Gateway.Handlers;
 
 /// <summary>
-/// FindCoordinator: this cluster's controller for groups and transactional ids. Until their coordinators exist, the requests that would follow are not in
-/// ApiVersions, so that clients fail at once and by name; COORDINATOR_NOT_AVAILABLE would have them ask again for a minute.
+/// FindCoordinator: of groups, the leader of their partition of __consumer_offsets. Of transactional ids, the controller: until their coordinators exist, the
+/// requests that would follow are not in ApiVersions, so that clients fail at once and by name; COORDINATOR_NOT_AVAILABLE would have them ask again for a
+/// minute.
 /// </summary>
 internal sealed class FindCoordinatorHandler : ApiHandler<FindCoordinatorRequest>
 {
     private const sbyte GroupType = 0;
     private const sbyte TransactionType = 1;
 
-    protected override ValueTask<Answer> AnswerAsync(FindCoordinatorRequest request, RequestContext context)
-    {
-        ErrorCode error = request.KeyType is GroupType or TransactionType ? ErrorCode.None : ErrorCode.InvalidRequest;
-        string? reason = error == ErrorCode.None ? null : $"Coordinators of type {request.KeyType} do not exist here.";
-        ClusterPicture cluster = context.Gateway.Engine.Cluster;
-        BrokerPicture? node = cluster.Brokers.FirstOrDefault(b => b.NodeId == cluster.ControllerId) ?? cluster.Brokers.FirstOrDefault();
-        AdvertisedAddress? address = node?.AddressFor(context.Peer);
-        if (error == ErrorCode.None && address is null)
-            error = ErrorCode.CoordinatorNotAvailable;
-        bool found = error == ErrorCode.None;
+    /// <summary>From this version on, several keys in one request (KIP-699).</summary>
+    private const short Several = 4;
 
+    protected override async ValueTask<Answer> AnswerAsync(FindCoordinatorRequest request, RequestContext context)
+    {
         var response = new FindCoordinatorResponse();
-        if (context.Version < 4)
+        if (context.Version >= Several)
         {
-            response.ErrorCode = context.Report(error);
-            response.ErrorMessage = context.Version >= 1 ? reason ?? "NONE" : null;
-            response.NodeId = found ? node!.NodeId : -1;
-            response.Host = found ? address!.Value.Host : "";
-            response.Port = found ? address!.Value.Port : -1;
-            return ValueTask.FromResult(Answer.Of(response));
+            foreach (string key in request.CoordinatorKeys)
+                response.Coordinators.Add(await FindAsync(request.KeyType, key, context));
+            return Answer.Of(response);
         }
-        foreach (string key in request.CoordinatorKeys)
+        FindCoordinatorResponse.Coordinator found = await FindAsync(request.KeyType, request.Key, context);
+        response.ErrorCode = found.ErrorCode;
+        response.ErrorMessage = context.Version == 0 ? null : found.ErrorMessage is { Length: > 0 } message ? message : "NONE";
+        (response.NodeId, response.Host, response.Port) = (found.NodeId, found.Host, found.Port);
+        return Answer.Of(response);
+    }
+
+    private static async ValueTask<FindCoordinatorResponse.Coordinator> FindAsync(sbyte type, string key, RequestContext context)
+    {
+        CoordinatorLookup lookup = type switch
         {
-            response.Coordinators.Add(new()
-            {
-                Key = key,
-                ErrorCode = context.Report(error),
-                ErrorMessage = reason ?? "",
-                NodeId = found ? node!.NodeId : -1,
-                Host = found ? address!.Value.Host : "",
-                Port = found ? address!.Value.Port : -1,
-            });
-        }
-        return ValueTask.FromResult(Answer.Of(response));
+            GroupType => await context.Groups().FindAsync(key, context.Cancel),
+            TransactionType => new CoordinatorLookup(ErrorCode.None, context.Gateway.Engine.Cluster.ControllerId),
+            _ => new CoordinatorLookup(ErrorCode.InvalidRequest, -1, $"Coordinators of type {type} do not exist here."),
+        };
+        ClusterPicture cluster = context.Gateway.Engine.Cluster;
+        AdvertisedAddress? address = cluster.Brokers.FirstOrDefault(b => b.NodeId == lookup.NodeId)?.AddressFor(context.Peer);
+        ErrorCode error = lookup.Error == ErrorCode.None && address is null ? ErrorCode.CoordinatorNotAvailable : lookup.Error;
+        bool found = error == ErrorCode.None;
+        return new()
+        {
+            Key = key,
+            ErrorCode = context.Report(error),
+            ErrorMessage = found ? "" : lookup.Message ?? "",
+            NodeId = found ? lookup.NodeId : -1,
+            Host = found ? address!.Value.Host : "",
+            Port = found ? address!.Value.Port : -1,
+        };
     }
 }

@@ -12,6 +12,9 @@ internal static class PictureExtensions
     /// <summary>The same on the cluster.</summary>
     public const int AllClusterOperations = 0b1_1111_1010_0000;
 
+    /// <summary>The same on a group: read, delete, describe, describe and alter its configuration.</summary>
+    public const int AllGroupOperations = 0b1101_0100_1000;
+
     /// <summary>Where a broker is reached by clients of this listener; null when it does not have the listener.</summary>
     public static AdvertisedAddress? AddressFor(this BrokerPicture broker, Peer peer) =>
         broker.Listeners.TryGetValue(peer.Listener.Name, out AdvertisedAddress address) ? address : null;

@@ -14,6 +14,9 @@ namespace OrleansStream.Gateway.Handlers;
 /// </summary>
 internal sealed class ProduceHandler : ApiHandler<ProduceRequest>, IPipelinedHandler
 {
+    /// <summary>Who may write to internal topics, as in Kafka: a name, no protection. Their coordinators cannot load what they do not understand.</summary>
+    private const string AdminClientId = "__admin_client";
+
     public override short AdvertisedMinVersion => 0;
 
     protected override ValueTask<Answer> AnswerAsync(ProduceRequest request, RequestContext context) =>
@@ -31,7 +34,7 @@ internal sealed class ProduceHandler : ApiHandler<ProduceRequest>, IPipelinedHan
             ErrorCode unknown = FindTopic(cluster, topicData, context.Version, out TopicPicture? topic);
             foreach (ProduceRequest.PartitionProduceData partitionData in topicData.PartitionData)
             {
-                ErrorCode error = topic is null ? unknown : Refusal(request, topic, partitionData.Index);
+                ErrorCode error = topic is null ? unknown : Refusal(request, topic, partitionData.Index, context);
                 if (error != ErrorCode.None)
                 {
                     pending.Add(new AppendResult(error, ErrorMessage: Explain(error)));
@@ -67,12 +70,14 @@ internal sealed class ProduceHandler : ApiHandler<ProduceRequest>, IPipelinedHan
         return cluster.TopicsByName.TryGetValue(data.Name, out topic) ? ErrorCode.None : ErrorCode.UnknownTopicOrPartition;
     }
 
-    private static ErrorCode Refusal(ProduceRequest request, TopicPicture topic, int index)
+    private static ErrorCode Refusal(ProduceRequest request, TopicPicture topic, int index, RequestContext context)
     {
         if (request.Acks is not (-1 or 0 or 1))
             return ErrorCode.InvalidRequiredAcks;
         if (request.TransactionalId is not null)
             return ErrorCode.InvalidTxnState;
+        if (topic.Internal && context.ClientId != AdminClientId)
+            return ErrorCode.InvalidTopicException;
         return (uint)index < (uint)topic.Partitions.Count ? ErrorCode.None : ErrorCode.UnknownTopicOrPartition;
     }
 
@@ -80,6 +85,7 @@ internal sealed class ProduceHandler : ApiHandler<ProduceRequest>, IPipelinedHan
     {
         ErrorCode.InvalidTxnState => "This broker does not serve transactions yet.",
         ErrorCode.InvalidRequiredAcks => "acks must be -1, 0 or 1.",
+        ErrorCode.InvalidTopicException => "Internal topics are written by their coordinators only.",
         _ => null,
     };
 }

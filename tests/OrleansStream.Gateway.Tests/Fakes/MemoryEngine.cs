@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using OrleansStream.Broker.Engine;
+using OrleansStream.Broker.Groups;
 using OrleansStream.Broker.Partitions;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
@@ -22,6 +23,7 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
 
     public ClusterPicture Cluster { get; private set; }
     public ITopicAdmin Topics => this;
+    public IGroupCoordinator Groups => throw new NotSupportedException("groups are tested with an engine that has coordinators");
 
     /// <summary>What AdmitAsync answers as throttle time.</summary>
     public int ThrottleMs { get; set; }

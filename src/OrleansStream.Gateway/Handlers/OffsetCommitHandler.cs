@@ -1,0 +1,71 @@
+using OrleansStream.Broker.Topics;
+using OrleansStream.Gateway.Dispatch;
+using OrleansStream.Protocol;
+using OrleansStream.Protocol.Messages;
+
+namespace OrleansStream.Gateway.Handlers;
+
+/// <summary>OffsetCommit. Topics and partitions that do not exist are answered here; the group's coordinator gets the others, with names and ids.</summary>
+internal sealed class OffsetCommitHandler : ApiHandler<OffsetCommitRequest>
+{
+    private const short ById = 10;
+
+    protected override async ValueTask<Answer> AnswerAsync(OffsetCommitRequest request, RequestContext context)
+    {
+        ClusterPicture cluster = context.Gateway.Engine.Cluster;
+        List<OffsetCommitRequest.OffsetCommitRequestTopic> asked = request.Topics;
+        var known = new List<OffsetCommitRequest.OffsetCommitRequestTopic>(asked.Count);
+        var unknown = new Dictionary<(string, Guid), List<OffsetCommitResponse.OffsetCommitResponsePartition>>();
+        foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in asked)
+            Sort(cluster, topic, context, known, unknown);
+
+        OffsetCommitResponse response;
+        if (known.Count > 0 || asked.Count == 0)
+        {
+            request.Topics = known;
+            response = await context.Groups().CommitOffsetsAsync(context.GroupClient(), request);
+        }
+        else
+        {
+            response = new OffsetCommitResponse();
+        }
+        foreach (((string name, Guid id), List<OffsetCommitResponse.OffsetCommitResponsePartition> partitions) in unknown)
+        {
+            OffsetCommitResponse.OffsetCommitResponseTopic? there = response.Topics.Find(t => t.Name == name && (id == Guid.Empty || t.TopicId == id));
+            if (there is null)
+                response.Topics.Add(there = new() { Name = name, TopicId = id });
+            there.Partitions.AddRange(partitions);
+        }
+        foreach (OffsetCommitResponse.OffsetCommitResponseTopic topic in response.Topics)
+        {
+            foreach (OffsetCommitResponse.OffsetCommitResponsePartition partition in topic.Partitions)
+                context.Report((ErrorCode)partition.ErrorCode);
+        }
+        return Answer.Of(response);
+    }
+
+    private static void Sort(
+        ClusterPicture cluster, OffsetCommitRequest.OffsetCommitRequestTopic topic, RequestContext context,
+        List<OffsetCommitRequest.OffsetCommitRequestTopic> known, Dictionary<(string, Guid), List<OffsetCommitResponse.OffsetCommitResponsePartition>> unknown)
+    {
+        bool byId = context.Version >= ById;
+        TopicPicture? picture = byId ? cluster.TopicsById.GetValueOrDefault(topic.TopicId) : cluster.TopicsByName.GetValueOrDefault(topic.Name);
+        Guid askedId = topic.TopicId;
+        if (picture is not null)
+            (topic.Name, topic.TopicId) = (picture.Name, picture.Id);
+        for (int i = topic.Partitions.Count - 1; i >= 0; i--)
+        {
+            int index = topic.Partitions[i].PartitionIndex;
+            if (picture is not null && (uint)index < (uint)picture.Partitions.Count)
+                continue;
+            ErrorCode error = picture is null && byId ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition;
+            (string, Guid) key = (topic.Name, byId ? askedId : Guid.Empty);
+            if (!unknown.TryGetValue(key, out List<OffsetCommitResponse.OffsetCommitResponsePartition>? partitions))
+                unknown[key] = partitions = [];
+            partitions.Insert(0, new() { PartitionIndex = index, ErrorCode = (short)error });
+            topic.Partitions.RemoveAt(i);
+        }
+        if (topic.Partitions.Count > 0)
+            known.Add(topic);
+    }
+}
