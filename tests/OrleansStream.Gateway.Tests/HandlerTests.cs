@@ -35,7 +35,7 @@ public sealed class HandlerTests
         Assert.Equal(gateway.Gateway.Apis.All.Select(a => (short)a.Api), response.ApiKeys.Select(a => a.ApiKey));
         ApiVersionsResponse.ApiVersion produce = response.ApiKeys.Single(a => a.ApiKey == (short)ApiKey.Produce);
         Assert.Equal((0, 13), (produce.MinVersion, produce.MaxVersion));
-        Assert.DoesNotContain(response.ApiKeys, a => a.ApiKey == (short)ApiKey.JoinGroup);
+        Assert.DoesNotContain(response.ApiKeys, a => a.ApiKey == (short)ApiKey.EndTxn);
         request.ClientSoftwareName = "-bad-";
         Assert.Equal((short)ErrorCode.InvalidRequest, (await client.AskAsync<ApiVersionsRequest, ApiVersionsResponse>(request, 3)).ErrorCode);
     }

@@ -22,13 +22,13 @@ public sealed class BrokerSettingsTests
         var (settings, notices) = Parse(
             "process.roles=broker,controller", "node.id=7", "controller.quorum.bootstrap.servers=127.0.0.1:39092",
             "listeners=PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:39092", "advertised.listeners=PLAINTEXT://example.org:19092",
-            "controller.listener.names=CONTROLLER", "log.dirs=/var/x", "num.partitions=4", "offsets.topic.replication.factor=1", "num.io.threads=8");
+            "controller.listener.names=CONTROLLER", "log.dirs=/var/x", "num.partitions=4", "transaction.state.log.min.isr=1", "num.io.threads=8");
         Assert.Equal(7, settings.NodeId);
         Assert.Equal("PLAINTEXT://127.0.0.1:19092", Assert.Single(settings.Listeners).ToString());
         Assert.Equal("PLAINTEXT://example.org:19092", Assert.Single(settings.AdvertisedListeners).ToString());
         Assert.Equal(("/var/x", 4), (settings.DataFolder, settings.NumPartitions));
         Assert.Contains(notices, n => n.StartsWith("process.roles is accepted and has no effect: ", StringComparison.Ordinal));
-        Assert.Contains(notices, n => n.StartsWith("offsets.topic.replication.factor is accepted and has no effect yet: ", StringComparison.Ordinal));
+        Assert.Contains(notices, n => n.StartsWith("transaction.state.log.min.isr is accepted and has no effect yet: ", StringComparison.Ordinal));
         Assert.DoesNotContain(notices, n => n.StartsWith("num.partitions", StringComparison.Ordinal));
     }
 

@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
+using OrleansStream.Broker.Configuration;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Groups;
 using OrleansStream.Broker.Partitions;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
+using OrleansStream.TestSupport;
 
 namespace OrleansStream.Gateway.Tests.Fakes;
 
@@ -19,11 +21,13 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
     {
         var broker = new BrokerPicture(1, null, new Dictionary<string, AdvertisedAddress> { [listener] = new(host, port) });
         Cluster = new ClusterPicture("memory", 1, [broker], FrozenDictionary<string, TopicPicture>.Empty, FrozenDictionary<Guid, TopicPicture>.Empty);
+        BrokerSettings settings = BrokerSettingsParser.Parse([]).Settings;
+        Groups = new GroupCoordinator(new TestPorts().Runtime, this, () => settings);
     }
 
     public ClusterPicture Cluster { get; private set; }
     public ITopicAdmin Topics => this;
-    public IGroupCoordinator Groups => throw new NotSupportedException("groups are tested with an engine that has coordinators");
+    public IGroupCoordinator Groups { get; }
 
     /// <summary>What AdmitAsync answers as throttle time.</summary>
     public int ThrottleMs { get; set; }
