@@ -52,6 +52,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         _configs = configs;
         _host = host;
         _stopping = stopping;
+        _groups = new GroupCoordinator(_ports, this, () => Settings);
         _producerIds = new ProducerIds(parts.Store, _ports);
         _leadership = new Leadership(parts.Settings.NodeId, parts.Host is null ? ClusterAssignment.Sole(Me(listeners)) : ClusterAssignment.Unknown(Me(listeners)));
         _slots = new PartitionSlots(parts, _leadership, catalogue, configs, host, stopping.Token)
@@ -61,7 +62,6 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         _removal = new TopicRemoval(catalogue, _ports, RemovePartitionAsync, stopping.Token);
         _view = new ClusterView(catalogue, configs, _ports, identity.ClusterId, _leadership, id => _slots.Find(id)?.LeaderEpoch ?? -1) { Redrawn = Redrawn };
         Topics = new TopicAdmin(catalogue, _view, configs, _ports);
-        _groups = new GroupCoordinator(_ports, this, () => Settings);
     }
 
     public ClusterPicture Cluster => _view.Current;

@@ -1,3 +1,4 @@
+using OrleansStream.Broker.Groups;
 using OrleansStream.Broker.Topics;
 
 namespace OrleansStream.Broker.Engine;
@@ -13,6 +14,8 @@ public class EngineFace(IEngine inner, ITopicAdmin topics) : IEngine
     public virtual ClusterPicture Cluster => inner.Cluster;
 
     public virtual ITopicAdmin Topics => topics;
+
+    public virtual IGroupCoordinator Groups => inner.Groups;
 
     public virtual ValueTask<PartitionLease> GetPartitionAsync(TopicPicture topic, int index, CancellationToken cancel) =>
         inner.GetPartitionAsync(topic, index, cancel);

@@ -48,11 +48,11 @@ internal sealed class GroupCoordinator(RuntimePorts ports, IEngine engine, Func<
         }
     }
 
-    public async ValueTask<CoordinatorLookup> FindAsync(string groupId, CancellationToken cancel)
+    public async ValueTask<CoordinatorLookup> FindAsync(string groupId, ITopicAdmin topics, CancellationToken cancel)
     {
         if (!engine.Cluster.TopicsByName.TryGetValue(OffsetsTopic, out var topic))
         {
-            var made = await engine.Topics.AutoCreateAsync(OffsetsTopic, cancel);
+            var made = await topics.AutoCreateAsync(OffsetsTopic, cancel);
             if (made.Error.Failed || !engine.Cluster.TopicsByName.TryGetValue(OffsetsTopic, out topic))
                 return new CoordinatorLookup(ErrorCode.CoordinatorNotAvailable, -1, made.Error.Message);
         }

@@ -1,3 +1,4 @@
+using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
 using OrleansStream.Protocol.Messages;
 
@@ -18,8 +19,8 @@ public readonly record struct CoordinatorLookup(ErrorCode Error, int NodeId, str
 /// </summary>
 public interface IGroupCoordinator
 {
-    /// <summary>FindCoordinator of a group; makes __consumer_offsets where it is not there yet.</summary>
-    ValueTask<CoordinatorLookup> FindAsync(string groupId, CancellationToken cancel);
+    /// <summary>FindCoordinator of a group; makes __consumer_offsets through <paramref name="topics"/> where it is not there yet.</summary>
+    ValueTask<CoordinatorLookup> FindAsync(string groupId, ITopicAdmin topics, CancellationToken cancel);
 
     ValueTask<OffsetCommitResponse> CommitOffsetsAsync(GroupClient client, OffsetCommitRequest request);
 

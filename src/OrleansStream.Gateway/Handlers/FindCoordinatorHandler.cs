@@ -39,7 +39,7 @@ internal sealed class FindCoordinatorHandler : ApiHandler<FindCoordinatorRequest
     {
         CoordinatorLookup lookup = type switch
         {
-            GroupType => await context.Groups().FindAsync(key, context.Cancel),
+            GroupType => await context.Groups().FindAsync(key, context.Gateway.Engine.Topics, context.Cancel),
             TransactionType => new CoordinatorLookup(ErrorCode.None, context.Gateway.Engine.Cluster.ControllerId),
             _ => new CoordinatorLookup(ErrorCode.InvalidRequest, -1, $"Coordinators of type {type} do not exist here."),
         };

@@ -33,7 +33,7 @@ internal sealed class GroupRig : IAsyncDisposable
         if (_engine is not null)
             await _engine.DisposeAsync();
         _engine = await Rig.StartAsync([.. Settings.Where(s => !more.Any(m => m.Split('=')[0] == s.Split('=')[0])), .. more]);
-        Assert.Equal(ErrorCode.None, (await Groups.FindAsync("g", CancellationToken.None)).Error);
+        Assert.Equal(ErrorCode.None, (await Groups.FindAsync("g", Engine.Topics, CancellationToken.None)).Error);
         // Loaded: from here on requests have their turns in the order in which they are sent.
         await SettleAsync();
     }
