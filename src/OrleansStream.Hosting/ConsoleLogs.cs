@@ -9,9 +9,12 @@ internal static class ConsoleLogs
     public static ILoggerFactory Create(LogLevel level, bool json) => LoggerFactory.Create(logging =>
     {
         logging.SetMinimumLevel(level);
-        // Kestrel tells at Information what clients do to their connections.
+        // Kestrel tells at Information what clients do to their connections, Orleans each step of its start.
         if (level < LogLevel.Warning)
-            logging.AddFilter("Microsoft", LogLevel.Warning);
+            logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Orleans.", LogLevel.Warning);
+        // It also recommends a collector at every start, and takes the time before its first look at itself for a stall.
+        if (level == LogLevel.Warning)
+            logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error).AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error);
         if (json)
             logging.AddJsonConsole(static options => options.UseUtcTimestamp = true);
         else

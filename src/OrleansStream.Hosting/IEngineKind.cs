@@ -11,6 +11,9 @@ namespace OrleansStream.Hosting;
 public sealed record ProgramDescription(string Name, string Engine, string Summary)
 {
     public IReadOnlyList<ProcessOption> Options { get; init; } = [];
+
+    /// <summary>Broker settings that follow from the executable's own, where they are not given.</summary>
+    public Func<IReadOnlyDictionary<string, string?>, IEnumerable<KeyValuePair<string, string>>> Implied { get; init; } = static _ => [];
 }
 
 /// <summary>

@@ -26,6 +26,16 @@ public sealed class DataFolderTests : IDisposable
         Assert.Contains("in use by another process", Assert.Throws<FolderInUseException>(() => DataFolder.Open(_folder)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_folder_is_for_one_process_or_for_those_that_share_it()
+    {
+        using (DataFolder first = DataFolder.Open(_folder, shared: true))
+        using (DataFolder second = DataFolder.Open(_folder, shared: true))
+            Assert.Throws<FolderInUseException>(() => DataFolder.Open(_folder));
+        using DataFolder alone = DataFolder.Open(_folder);
+        Assert.Throws<FolderInUseException>(() => DataFolder.Open(_folder, shared: true));
+    }
+
     [Theory]
     [InlineData("orleansstream-data 2\n", "newer version")]
     [InlineData("something else", "not ours")]

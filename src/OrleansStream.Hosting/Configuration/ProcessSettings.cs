@@ -49,6 +49,7 @@ public sealed record ProcessSettings(BrokerSettings Broker, IReadOnlyList<string
         string? format = own[ProcessOption.LoggingFormat.Name];
         if (format is not ("text" or "json"))
             throw new UsageException($"logging.format is text or json, not '{format}'");
+        brokers.InsertRange(0, program.Implied(own));
         ParsedSettings parsed = BrokerSettingsParser.Parse(brokers);
         return new ProcessSettings(parsed.Settings, parsed.Notices, level, format == "json") { Own = own };
     }

@@ -4,7 +4,7 @@ using OrleansStream.Broker.Configuration;
 namespace OrleansStream.Hosting.Data;
 
 /// <summary>A blob container: how its account is reached, and its name.</summary>
-internal sealed record ContainerAddress(string Connection, string Container, string Host)
+public sealed record ContainerAddress(string Connection, string Container, string Host)
 {
     /// <summary>From storage.url or storage.connection.string; null where neither is set.</summary>
     public static ContainerAddress? From(BrokerSettings settings)

@@ -5,7 +5,8 @@ using OrleansStream.Storage;
 namespace OrleansStream.Hosting.Data;
 
 /// <summary>
-/// The data folder: <c>journal</c>, <c>store</c>, <c>format</c> (the version of the layout) and <c>lock</c>. Held by this process alone.
+/// The data folder: <c>journal</c>, <c>store</c>, <c>format</c> (the version of the layout) and <c>lock</c>. Held by
+/// this process alone, or by several that share it, none of which is of the first kind.
 /// </summary>
 internal sealed class DataFolder : IDisposable
 {
@@ -30,11 +31,12 @@ internal sealed class DataFolder : IDisposable
     /// Opens the folder, making it where there is none. Throws <see cref="FolderInUseException"/> or <see cref="UnsupportedFormatException"/>, whose
     /// messages are for the user, or the <see cref="IOException"/> of the file system.
     /// </summary>
-    public static DataFolder Open(string path)
+    /// <param name="shared">Whether other processes may open it, too, if they say the same.</param>
+    public static DataFolder Open(string path, bool shared = false)
     {
         path = Path.GetFullPath(path);
         Directory.CreateDirectory(path);
-        FolderLock held = FolderLock.Take(path);
+        FolderLock held = FolderLock.Take(path, shared);
         try
         {
             string format = Path.Combine(path, "format");
@@ -66,7 +68,7 @@ internal sealed class DataFolder : IDisposable
 
     private static void WriteDurably(string path, string text)
     {
-        string temporary = path + ".new";
+        string temporary = $"{path}.{Environment.ProcessId}.new";
         using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
         {
             file.Write(Encoding.ASCII.GetBytes(text));

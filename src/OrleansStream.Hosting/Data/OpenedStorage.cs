@@ -21,6 +21,9 @@ public sealed class OpenedStorage : IDisposable
     public required IObjectStore Store { get; init; }
     public required IJournalSystem Journals { get; init; }
 
+    /// <summary>The container that has the data; null where a folder has it.</summary>
+    public ContainerAddress? Container { get; init; }
+
     /// <summary>In words, for the banner.</summary>
     public required string Place { get; init; }
 
@@ -36,7 +39,7 @@ public sealed class OpenedStorage : IDisposable
             ContainerAddress? container = ContainerAddress.From(settings);
             DataFolder? folder = null;
             if (container is null || !settings.BlobJournal)
-                held.Add(folder = DataFolder.Open(settings.DataFolder));
+                held.Add(folder = DataFolder.Open(settings.DataFolder, shared));
             IObjectStore store;
             string place;
             if (container is not null)
@@ -54,6 +57,7 @@ public sealed class OpenedStorage : IDisposable
             var storage = new OpenedStorage
             {
                 Store = store,
+                Container = container,
                 Journals = OpenJournals(settings, ports, store, folder, held),
                 Place = place + (settings.BlobJournal ? ", journal in the store" : $", journal {folder!.Journal}"),
             };

@@ -57,12 +57,4 @@ internal sealed class ServerHost : IAsyncDisposable
 
     private static Socket TakeSocket(IReadOnlyList<BoundListener> kafka, BoundListener? http, EndPoint endPoint) =>
         kafka.Append(http).SelectMany(static l => l?.Sockets ?? []).First(s => endPoint.Equals(s.LocalEndPoint));
-
-    // Signals are the process's own business.
-    private sealed class NoLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
 }

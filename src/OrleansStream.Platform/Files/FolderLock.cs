@@ -13,7 +13,8 @@ public sealed class FolderInUseException : IOException
 }
 
 /// <summary>
-/// A folder for one process alone, held until disposed or until the process dies, however it dies. The lock file stays behind; only the lock counts.
+/// A folder for one process alone, or for several that share it, held until disposed or until the process dies, however it dies. The lock file stays
+/// behind; only the lock counts.
 /// </summary>
 public sealed class FolderLock : IDisposable
 {
@@ -24,32 +25,36 @@ public sealed class FolderLock : IDisposable
     private FolderLock(IDisposable file) => _file = file;
 
     /// <summary>Throws <see cref="FolderInUseException"/> where another holds it (also one of this process).</summary>
-    public static FolderLock Take(string folder)
+    /// <param name="shared">Others may hold it at the same time, if they share it, too.</param>
+    public static FolderLock Take(string folder, bool shared = false)
     {
         var path = Path.Combine(folder, FileName);
-        return new FolderLock(OperatingSystem.IsWindows() ? TakeOnWindows(path, folder) : TakeOnUnix(path, folder));
+        return new FolderLock(OperatingSystem.IsWindows() ? TakeOnWindows(path, folder, shared) : TakeOnUnix(path, folder, shared));
     }
 
     public void Dispose() => _file.Dispose();
 
-    private static SafeFileHandle TakeOnUnix(string path, string folder)
+    private static SafeFileHandle TakeOnUnix(string path, string folder, bool shared)
     {
         var file = Posix.Open(path, Posix.ReadWrite | Posix.Create);
-        if (!Posix.Lock(file, wait: false, path))
+        if (!Posix.Lock(file, wait: false, path, shared))
         {
             using (file)
                 throw InUse(folder, ReadHolder(file));
         }
         RandomAccess.SetLength(file, 0);
-        RandomAccess.Write(file, Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)), 0);
+        if (!shared)
+            RandomAccess.Write(file, Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)), 0);
         return file;
     }
 
-    private static FileStream TakeOnWindows(string path, string folder)
+    private static FileStream TakeOnWindows(string path, string folder, bool shared)
     {
         try
         {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return shared
+                ? new FileStream(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.Read)
+                : new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException) when (File.Exists(path))
         {

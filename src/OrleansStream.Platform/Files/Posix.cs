@@ -23,6 +23,7 @@ internal static unsafe partial class Posix
     /// <summary>Linux. The flag differs between processors.</summary>
     public static readonly int Direct = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x10000 : 0x4000;
 
+    public const int LockShared = 1;
     public const int LockExclusive = 2;
     public const int LockNoWait = 4;
 
@@ -144,9 +145,9 @@ internal static unsafe partial class Posix
     }
 
     /// <summary>Waits for the lock, or with <paramref name="wait"/> false answers at once whether it was had.</summary>
-    public static bool Lock(SafeFileHandle file, bool wait, string path)
+    public static bool Lock(SafeFileHandle file, bool wait, string path, bool shared = false)
     {
-        while (LockFile(file, LockExclusive | (wait ? 0 : LockNoWait)) != 0)
+        while (LockFile(file, (shared ? LockShared : LockExclusive) | (wait ? 0 : LockNoWait)) != 0)
         {
             var errno = Marshal.GetLastPInvokeError();
             if (errno == EWOULDBLOCK)

@@ -9,10 +9,10 @@ namespace OrleansStream.Platform.Stores;
 /// How a container is reached: a connection string (Azurite's "UseDevelopmentStorage=true" too), an account URL with the credential of the surroundings
 /// (managed identity, environment, developer sign-in: DefaultAzureCredential), or an account URL that carries a shared access signature.
 /// </summary>
-internal static class AzureConnection
+public static class AzureConnection
 {
     /// <summary>A client of the container. Retries of the SDK are off for what must not be repeated behind our back.</summary>
-    public static BlobContainerClient Connect(string connection, string container, int retries, TimeSpan networkTimeout)
+    internal static BlobContainerClient Connect(string connection, string container, int retries, TimeSpan networkTimeout)
     {
         var options = new BlobClientOptions();
         options.Retry.MaxRetries = retries;
@@ -27,7 +27,8 @@ internal static class AzureConnection
         return ServiceOf(connection, options).GetBlobContainerClient(container);
     }
 
-    private static BlobServiceClient ServiceOf(string connection, BlobClientOptions options)
+    /// <summary>A client of the account.</summary>
+    public static BlobServiceClient ServiceOf(string connection, BlobClientOptions? options = null)
     {
         if (!Uri.TryCreate(connection, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
             return new BlobServiceClient(connection, options);

@@ -1,0 +1,33 @@
+using Microsoft.Extensions.Hosting;
+using OrleansStream.Broker.Engine;
+using OrleansStream.Hosting;
+using OrleansStream.Silo.Configuration;
+
+namespace OrleansStream.Silo.Hosting;
+
+/// <summary>A silo that runs, with the engine that its grains hold up.</summary>
+internal sealed class HostedSilo(SiloSettings settings, IHost host, BrokerEngine engine) : IHostedEngine
+{
+    public BrokerEngine Engine => engine;
+
+    public IReadOnlyList<KeyValuePair<string, string>> Notes =>
+    [
+        new("silo", $"{settings.Advertised}:{settings.SiloPort}, {(settings.GatewayPort == 0 ? "no Orleans clients" : $"Orleans clients at port {settings.GatewayPort}")}, "
+            + (settings.Clustering == Clustering.Localhost ? "alone" : $"one of cluster '{settings.ClusterId}' in the store")),
+    ];
+
+    public Task LeaveAsync(CancellationToken cancel) => Task.CompletedTask;
+
+    /// <summary>The silo first: its grains let go of their partitions one by one, and the others hear at once that it is gone.</summary>
+    public async Task StopAsync(CancellationToken cancel)
+    {
+        await host.StopAsync(cancel);
+        await engine.StopAsync(cancel);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        host.Dispose();
+        await engine.DisposeAsync();
+    }
+}

@@ -1,0 +1,105 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using Orleans.Providers;
+using Orleans.Runtime;
+using Orleans.Runtime.Hosting;
+using Orleans.Storage;
+using OrleansStream.Broker.Engine;
+using OrleansStream.Hosting;
+using OrleansStream.Platform.Stores;
+using OrleansStream.Silo.Configuration;
+using OrleansStream.Silo.Membership;
+using OrleansStream.Silo.Storage;
+using OrleansStream.Storage.Ports;
+
+namespace OrleansStream.Silo.Hosting;
+
+/// <summary>The engine of this silo, for its grains. It is made after Orleans' host, whose grain storage it needs, and before that host is started.</summary>
+public sealed class SiloEngine
+{
+    private BrokerEngine? _engine;
+
+    public BrokerEngine Engine => _engine ?? throw new InvalidOperationException("the silo has no engine yet");
+
+    internal void Set(BrokerEngine engine) => _engine = engine;
+}
+
+/// <summary>Builds the Orleans host of a silo.</summary>
+internal static class SiloHost
+{
+    public static IHost Build(SiloSettings settings, EngineContext context, SiloEngine engine)
+    {
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services.AddSingleton(context.Logs);
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.AddSingleton(engine);
+        builder.Services.AddSingleton(context.Settings.Broker);
+        builder.UseOrleans(silo =>
+        {
+            UseCluster(silo, settings, context.Storage.Store);
+            silo.Services.AddSingleton<IFatalErrorHandler>(sp => new FatalErrors(context.Fail, sp.GetRequiredService<ILogger<FatalErrors>>()));
+            silo.Services.AddGrainStorage(GrainManifests.ProviderName, (_, _) => GrainManifests.InStore(context.Storage.Store));
+            AddDefaultGrainStorage(silo, context);
+        });
+        return builder.Build();
+    }
+
+    private static void UseCluster(ISiloBuilder silo, SiloSettings settings, IObjectStore store)
+    {
+        silo.Configure<ClusterOptions>(options =>
+        {
+            options.ClusterId = settings.ClusterId;
+            options.ServiceId = settings.ServiceId;
+        });
+        silo.ConfigureEndpoints(settings.Advertised, settings.SiloPort, settings.GatewayPort);
+        if (settings.Clustering == Clustering.Localhost)
+        {
+            silo.UseDevelopmentClustering(new IPEndPoint(settings.Advertised, settings.SiloPort));
+            return;
+        }
+        silo.Services.AddSingleton<IMembershipTable>(new ObjectMembershipTable(store, settings.ClusterId, TimeProvider.System));
+        silo.Configure<ClusterMembershipOptions>(Tune);
+    }
+
+    /// <summary>
+    /// Orleans' defaults take about half a minute to see that a silo was killed. Here three probes of 0.6 s that go unanswered make a vote, and two votes (one,
+    /// where there are two silos) a death. What it costs: a probe between each two silos every 0.6 s, and one small write of each silo to the store every 4 s;
+    /// that is what tells the rows of silos that were all killed at once from living ones, after three of them were missed.
+    /// </summary>
+    private static void Tune(ClusterMembershipOptions options)
+    {
+        options.ProbeTimeout = TimeSpan.FromMilliseconds(600);
+        // Also bounds how long a connection that was just used speaks for a silo that does not answer.
+        options.MaxProbeTimeout = TimeSpan.FromMilliseconds(1200);
+        options.NumMissedProbesLimit = 3;
+        options.NumVotesForDeathDeclaration = 2;
+        options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(4);
+        options.NumMissedTableIAmAliveLimit = 3;
+        // Gossip tells of changes at once; this is for whom it does not reach.
+        options.TableRefreshTimeout = TimeSpan.FromSeconds(3);
+        options.DeathVoteExpirationTimeout = TimeSpan.FromSeconds(30);
+        options.DefunctSiloExpiration = TimeSpan.FromDays(1);
+    }
+
+    /// <summary>For the states of users' own grains: in the container as Orleans' own provider keeps them, in a folder as JSON objects.</summary>
+    private static void AddDefaultGrainStorage(ISiloBuilder silo, EngineContext context)
+    {
+        if (context.Storage.Container is { } container)
+        {
+            silo.AddAzureBlobGrainStorageAsDefault(options =>
+            {
+                options.BlobServiceClient = AzureConnection.ServiceOf(container.Connection);
+                options.ContainerName = container.Container;
+            });
+            return;
+        }
+        silo.Services.AddGrainStorage(
+            ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME,
+            (sp, _) => new ObjectGrainStorage(context.Storage.Store, sp.GetRequiredService<IGrainStorageSerializer>(), GrainStateNames.Of));
+    }
+}

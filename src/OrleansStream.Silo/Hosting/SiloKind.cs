@@ -1,0 +1,48 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans.Storage;
+using OrleansStream.Broker.Engine;
+using OrleansStream.Hosting;
+using OrleansStream.Hosting.Configuration;
+using OrleansStream.Silo.Configuration;
+using OrleansStream.Silo.Storage;
+
+namespace OrleansStream.Silo.Hosting;
+
+/// <summary>A broker that is an Orleans silo: alone, with the data as Standalone keeps it, or one of a cluster over a store that all share.</summary>
+internal sealed class SiloKind : IEngineKind
+{
+    public ProgramDescription Program { get; } =
+        new("ostream-silo", "Orleans", "a Kafka broker that is an Orleans silo. To Kafka clients, silos that share a store are one cluster.")
+        {
+            Options = SiloSettings.Options,
+            Implied = SiloSettings.Implied,
+        };
+
+    public bool SharesData(ProcessSettings settings) => SiloSettings.From(settings).Clustering == Clustering.Store;
+
+    public async Task<IHostedEngine> StartAsync(EngineContext context, CancellationToken cancel)
+    {
+        SiloSettings settings = SiloSettings.From(context.Settings);
+        var slot = new SiloEngine();
+        IHost host = SiloHost.Build(settings, context, slot);
+        BrokerEngine? engine = null;
+        try
+        {
+            var manifests = new GrainManifests(
+                host.Services.GetRequiredKeyedService<IGrainStorage>(GrainManifests.ProviderName), context.Logs.CreateLogger<GrainManifests>());
+            engine = await BrokerEngine.StartAsync(context.Parts with { Manifests = manifests }, context.Advertised, cancel);
+            slot.Set(engine);
+            await host.StartAsync(cancel);
+            return new HostedSilo(settings, host, engine);
+        }
+        catch
+        {
+            host.Dispose();
+            if (engine is not null)
+                await engine.DisposeAsync();
+            throw;
+        }
+    }
+}
