@@ -73,7 +73,7 @@ public sealed class BrokerProcess(ProcessSettings settings, IEngineKind kind, IL
         await using (IHostedEngine hosted = await kind.StartAsync(context, giveUp.Token))
         {
             BrokerEngine engine = hosted.Engine;
-            using var gateway = new Gateway.Gateway(engine, new LiveOptions(engine, storage.Place).Current, TimeProvider.System, logs);
+            using var gateway = new Gateway.Gateway(hosted.Face, new LiveOptions(engine, storage.Place).Current, TimeProvider.System, logs);
             using var engineMetrics = new EngineMetrics(engine);
             gatewaySource.SetResult(gateway);
             await using ServerHost server = await starting;

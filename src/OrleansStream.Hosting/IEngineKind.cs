@@ -52,6 +52,9 @@ public interface IHostedEngine : IAsyncDisposable
 {
     BrokerEngine Engine { get; }
 
+    /// <summary>What the gateway sees of it.</summary>
+    IEngine Face => Engine;
+
     /// <summary>Lines of its own for the banner: a word, and what it stands for.</summary>
     IReadOnlyList<KeyValuePair<string, string>> Notes { get; }
 

@@ -38,6 +38,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     private readonly TopicRemoval _removal;
     private readonly GroupCoordinator _groups;
     private readonly CancellationTokenSource _stopping;
+    private BrokerPicture _me;
     private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private BrokerEngine(
@@ -54,7 +55,8 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         _stopping = stopping;
         _groups = new GroupCoordinator(_ports, this, () => Settings);
         _producerIds = new ProducerIds(parts.Store, _ports);
-        _leadership = new Leadership(parts.Settings.NodeId, parts.Host is null ? ClusterAssignment.Sole(Me(listeners)) : ClusterAssignment.Unknown(Me(listeners)));
+        _me = Picture(listeners);
+        _leadership = new Leadership(parts.Settings.NodeId, parts.Host is null ? ClusterAssignment.Sole(_me) : ClusterAssignment.Unknown(_me));
         _slots = new PartitionSlots(parts, _leadership, catalogue, configs, host, stopping.Token)
         {
             EpochChanged = name => _view!.TopicChanged(name), Corrupt = End, MayTakeAgainAsync = MayTakeAgainAsync,
@@ -81,6 +83,9 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
 
     /// <summary>Completes when everything that an earlier process left in its journal is served again; at once where a host decides what is opened.</summary>
     public Task Recovered { get; private set; } = Task.CompletedTask;
+
+    /// <summary>This broker, with the addresses that it advertises.</summary>
+    public BrokerPicture Me => Volatile.Read(ref _me);
 
     public int OpenPartitions => _slots.Open;
 
@@ -161,11 +166,12 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     /// <summary>The addresses that clients of this broker are told from now on, by listener name; in a cluster, until the next assignment.</summary>
     public void Advertise(IReadOnlyDictionary<string, AdvertisedAddress> listeners)
     {
-        var me = Me(listeners);
+        var me = Picture(listeners);
+        Volatile.Write(ref _me, me);
         Assign(Assignment with { Brokers = [.. Assignment.Brokers.Select(b => b.NodeId == me.NodeId ? me : b)] });
     }
 
-    private BrokerPicture Me(IReadOnlyDictionary<string, AdvertisedAddress> listeners) => new(_parts.Settings.NodeId, _parts.Settings.Rack, listeners);
+    private BrokerPicture Picture(IReadOnlyDictionary<string, AdvertisedAddress> listeners) => new(_parts.Settings.NodeId, _parts.Settings.Rack, listeners);
 
     /// <summary>
     /// Who leads what from now on. It moves nothing by itself: a partition that is open here goes on serving until <see cref="ReleaseAsync"/>, one that is

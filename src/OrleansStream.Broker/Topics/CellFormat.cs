@@ -13,6 +13,7 @@ internal enum CellKind : byte
     Configs = 3,
     ProducerIds = 4,
     Owner = 5,
+    Assignment = 6,
 }
 
 /// <summary>

@@ -1,6 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Hosting;
+using OrleansStream.Silo.Cluster;
 using OrleansStream.Silo.Configuration;
 
 namespace OrleansStream.Silo.Hosting;
@@ -16,7 +18,11 @@ internal sealed class HostedSilo(SiloSettings settings, IHost host, BrokerEngine
             + (settings.Clustering == Clustering.Localhost ? "alone" : $"one of cluster '{settings.ClusterId}' in the store")),
     ];
 
-    public Task LeaveAsync(CancellationToken cancel) => Task.CompletedTask;
+    /// <summary>What topics are changed by goes through their grains; all else is the engine's.</summary>
+    public IEngine Face { get; } = new EngineFace(engine, host.Services.GetRequiredService<GrainTopicAdmin>());
+
+    /// <summary>Hands this broker's partitions to others while it still serves; where there are none, at once.</summary>
+    public Task LeaveAsync(CancellationToken cancel) => host.Services.GetRequiredService<ClusterLink>().LeaveAsync(cancel);
 
     /// <summary>The silo first: its grains let go of their partitions one by one, and the others hear at once that it is gone.</summary>
     public async Task StopAsync(CancellationToken cancel)

@@ -12,8 +12,10 @@ using Orleans.Storage;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Hosting;
 using OrleansStream.Platform.Stores;
+using OrleansStream.Silo.Cluster;
 using OrleansStream.Silo.Configuration;
 using OrleansStream.Silo.Membership;
+using OrleansStream.Silo.Placement;
 using OrleansStream.Silo.Storage;
 using OrleansStream.Storage.Ports;
 
@@ -43,10 +45,24 @@ internal static class SiloHost
         {
             UseCluster(silo, settings, context.Storage.Store);
             silo.Services.AddSingleton<IFatalErrorHandler>(sp => new FatalErrors(context.Fail, sp.GetRequiredService<ILogger<FatalErrors>>()));
+            AddBroker(silo, context);
             silo.Services.AddGrainStorage(GrainManifests.ProviderName, (_, _) => GrainManifests.InStore(context.Storage.Store));
             AddDefaultGrainStorage(silo, context);
         });
         return builder.Build();
+    }
+
+    /// <summary>The grains of topics and partitions, and this broker's line to the controller, which begins when the silo has joined.</summary>
+    private static void AddBroker(ISiloBuilder silo, EngineContext context)
+    {
+        silo.Services.AddSingleton(context.Ports);
+        silo.Services.AddSingleton(context.Storage.Store);
+        silo.Services.AddSingleton<ClusterKnowledge>();
+        silo.Services.AddSingleton(sp => new ClusterLink(
+            sp.GetRequiredService<SiloEngine>(), sp.GetRequiredService<ClusterKnowledge>(), context.Fail, sp.GetRequiredService<ILogger<ClusterLink>>()));
+        silo.Services.AddSingleton<GrainTopicAdmin>();
+        silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BrokerLifecycle>();
+        silo.AddPlacementDirector<PartitionPlacementStrategy, PartitionPlacementDirector>();
     }
 
     private static void UseCluster(ISiloBuilder silo, SiloSettings settings, IObjectStore store)

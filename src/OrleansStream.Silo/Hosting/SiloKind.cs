@@ -2,9 +2,11 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Storage;
+using OrleansStream.Broker.Cluster;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Hosting;
 using OrleansStream.Hosting.Configuration;
+using OrleansStream.Silo.Cluster;
 using OrleansStream.Silo.Configuration;
 using OrleansStream.Silo.Storage;
 
@@ -32,7 +34,9 @@ internal sealed class SiloKind : IEngineKind
         {
             var manifests = new GrainManifests(
                 host.Services.GetRequiredKeyedService<IGrainStorage>(GrainManifests.ProviderName), context.Logs.CreateLogger<GrainManifests>());
-            engine = await BrokerEngine.StartAsync(context.Parts with { Manifests = manifests }, context.Advertised, cancel);
+            var link = host.Services.GetRequiredService<ClusterLink>();
+            EngineParts parts = context.Parts with { Manifests = manifests, Host = link, Owner = OwnerId.OfCluster(settings.ClusterId) };
+            engine = await BrokerEngine.StartAsync(parts, context.Advertised, cancel);
             slot.Set(engine);
             await host.StartAsync(cancel);
             return new HostedSilo(settings, host, engine);

@@ -1,0 +1,74 @@
+using Microsoft.Extensions.Logging;
+using OrleansStream.Storage;
+
+namespace OrleansStream.Broker.Cluster;
+
+/// <summary>Tells assigned brokers to lead: many partitions at a time, each again after a while for as long as it does not serve.</summary>
+internal sealed class PartitionLeads(ControllerParts parts, CancellationToken stopping)
+{
+    private readonly ILogger _log = parts.Ports.Logs.CreateLogger<PartitionLeads>();
+    private readonly Lock _lock = new();
+    private readonly Queue<PartitionId> _waiting = new();
+    private readonly HashSet<PartitionId> _busy = [];
+    private Dictionary<PartitionId, long> _told = [];
+    private int _workers;
+
+    public required Action Done { get; init; }
+
+    /// <param name="idle">All partitions that have a leader and are not served by it.</param>
+    public void Start(IReadOnlyList<PartitionId> idle)
+    {
+        var begin = 0;
+        lock (_lock)
+        {
+            // Who serves meanwhile is told anew when it is idle the next time.
+            Dictionary<PartitionId, long> told = [];
+            foreach (var partition in idle)
+            {
+                if (_told.TryGetValue(partition, out var at))
+                    told[partition] = at;
+                if (_busy.Contains(partition) || (at != 0 && parts.Ports.Time.GetElapsedTime(at) < parts.LeadAgain))
+                    continue;
+                _busy.Add(partition);
+                _waiting.Enqueue(partition);
+            }
+            _told = told;
+            begin = Math.Min(parts.LeadWidth - _workers, _waiting.Count);
+            _workers += Math.Max(0, begin);
+        }
+        for (var i = 0; i < begin; i++)
+            parts.Ports.Scheduler.Start("lead partitions", WorkAsync);
+    }
+
+    private async Task WorkAsync()
+    {
+        while (true)
+        {
+            PartitionId partition;
+            lock (_lock)
+            {
+                if (stopping.IsCancellationRequested || !_waiting.TryDequeue(out partition))
+                {
+                    _workers--;
+                    return;
+                }
+                _told[partition] = parts.Ports.Time.GetTimestamp();
+            }
+            try
+            {
+                await parts.Commands.LeadAsync(partition, stopping);
+            }
+            catch (Exception e) when (e is not OperationCanceledException || !stopping.IsCancellationRequested)
+            {
+                // What the host throws where a broker does not answer. It is told again, or its death is seen.
+                _log.LogInformation("Partition {Partition}: its leader did not hear that it leads: {Reason}", partition, e.Message);
+            }
+            catch (OperationCanceledException)
+            {
+                continue;
+            }
+            lock (_lock)
+                _busy.Remove(partition);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using Microsoft.Extensions.Logging;
+using OrleansStream.Storage;
+
+namespace OrleansStream.Broker.Cluster;
+
+/// <summary>
+/// Planned moves: seal while the old leader serves, tell everybody, release, lead. A few at a time. Clients see one NOT_LEADER_OR_FOLLOWER and the pause
+/// between release and opening.
+/// </summary>
+/// <param name="assign">Publishes that a broker leads a partition from now on; false where that makes no sense any more.</param>
+internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, int, bool> assign, CancellationToken stopping)
+{
+    private readonly ILogger _log = parts.Ports.Logs.CreateLogger<PartitionMoves>();
+    private readonly Lock _lock = new();
+    private readonly Queue<(PartitionId Partition, int Target)> _planned = new();
+    private readonly HashSet<PartitionId> _moving = [];
+    private int _workers;
+
+    public required Action Done { get; init; }
+
+    public bool IsMoving(PartitionId partition)
+    {
+        lock (_lock)
+            return _moving.Contains(partition);
+    }
+
+    /// <summary>Forgets what is planned and has not begun.</summary>
+    public void Clear()
+    {
+        lock (_lock)
+            _planned.Clear();
+    }
+
+    public void Add(PartitionId partition, int target)
+    {
+        lock (_lock)
+        {
+            if (!_moving.Contains(partition))
+                _planned.Enqueue((partition, target));
+        }
+    }
+
+    public void Start()
+    {
+        int begin;
+        lock (_lock)
+        {
+            begin = Math.Max(0, Math.Min(parts.MoveWidth - _workers, _planned.Count));
+            _workers += begin;
+        }
+        for (var i = 0; i < begin; i++)
+            parts.Ports.Scheduler.Start("move partitions", WorkAsync);
+    }
+
+    private async Task WorkAsync()
+    {
+        while (true)
+        {
+            (PartitionId Partition, int Target) move;
+            lock (_lock)
+            {
+                if (stopping.IsCancellationRequested || !_planned.TryDequeue(out move))
+                {
+                    _workers--;
+                    return;
+                }
+                _moving.Add(move.Partition);
+            }
+            try
+            {
+                await MoveAsync(move.Partition, move.Target);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                continue;
+            }
+            finally
+            {
+                lock (_lock)
+                    _moving.Remove(move.Partition);
+                Done();
+            }
+        }
+    }
+
+    private async ValueTask MoveAsync(PartitionId partition, int target)
+    {
+        // A seal of much data may take long, and nobody waits for it.
+        await StepAsync("prepare the release of", partition, parts.StepTimeout * 5, cancel => parts.Commands.PrepareReleaseAsync(partition, cancel));
+        if (!assign(partition, target))
+            return;
+        // Where the old leader does not answer, the new one fences its journal.
+        await StepAsync("release", partition, parts.StepTimeout, cancel => parts.Commands.ReleaseAsync(partition, cancel));
+        await StepAsync("lead", partition, parts.StepTimeout, cancel => parts.Commands.LeadAsync(partition, cancel));
+    }
+
+    private async ValueTask StepAsync(string what, PartitionId partition, TimeSpan atMost, Func<CancellationToken, ValueTask> step)
+    {
+        using var limit = new CancellationTokenSource(atMost, parts.Ports.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
+        try
+        {
+            await step(both.Token);
+        }
+        catch (Exception e) when (!stopping.IsCancellationRequested)
+        {
+            _log.LogWarning("A broker did not {What} partition {Partition}: {Reason}", what, partition, e.Message);
+        }
+    }
+}
