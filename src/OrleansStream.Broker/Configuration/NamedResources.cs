@@ -15,6 +15,8 @@ internal static class NamedResources
     private static readonly FrozenSet<string> ClientSelectors = FrozenSet.ToFrozenSet(
         ["client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address", "client_source_port"]);
 
+    private static readonly string[] KindsWithSessions = ["consumer", "share", "streams"];
+
     public static ConfigDefinition? Find(ConfigResourceType type, string name) => Table(type).GetValueOrDefault(name);
 
     private static FrozenDictionary<string, ConfigDefinition> Table(ConfigResourceType type) => type == ConfigResourceType.Group ? Groups : Metrics;
@@ -48,7 +50,23 @@ internal static class NamedResources
                 CheckSubscription(name, value);
             values = values.SetItem(name, value.Text);
         }
+        if (type == ConfigResourceType.Group)
+            CheckTimeouts(values, broker);
         return values;
+    }
+
+    /// <summary>A member must have the chance of a heartbeat before its session ends, whichever of the two is the group's own.</summary>
+    private static void CheckTimeouts(ImmutableDictionary<string, string> values, ConfigLayers broker)
+    {
+        foreach (var kind in KindsWithSessions)
+        {
+            var (session, heartbeat) = ($"{kind}.session.timeout.ms", $"{kind}.heartbeat.interval.ms");
+            if (Milliseconds(session) <= Milliseconds(heartbeat))
+                throw new RefusedException(ErrorCode.InvalidConfig, $"{session} must be greater than {heartbeat}");
+        }
+
+        long Milliseconds(string name) =>
+            Groups[name].Parse(values.GetValueOrDefault(name) ?? Effective(ConfigResourceType.Group, name, broker)!).Integer;
     }
 
     /// <summary>A group's value lies between the broker's group.&lt;kind&gt;.min.x and group.&lt;kind&gt;.max.x, where there are such.</summary>
@@ -56,7 +74,9 @@ internal static class NamedResources
     {
         if (name.Split('.', 2) is not [var kind, var rest] || value.Type != ConfigType.Int)
             return;
-        var (min, max) = ($"group.{kind}.min.{rest}", $"group.{kind}.max.{rest}");
+        // Kafka bounds streams.num.standby.replicas by group.streams.max.standby.replicas.
+        var bounded = rest.StartsWith("num.", StringComparison.Ordinal) ? rest[4..] : rest;
+        var (min, max) = ($"group.{kind}.min.{bounded}", $"group.{kind}.max.{bounded}");
         if (BrokerConfigDefinitions.All.ContainsKey(min) && value.Integer < broker.Int(min))
             throw new RefusedException(ErrorCode.InvalidConfig, $"{name} must be greater than or equal to {min}");
         if (BrokerConfigDefinitions.All.ContainsKey(max) && value.Integer > broker.Int(max))

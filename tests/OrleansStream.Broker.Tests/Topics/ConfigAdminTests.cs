@@ -197,4 +197,22 @@ public sealed class ConfigAdminTests
         Assert.Equal("ok", await restarted.AlterAsync(Group, "g", ("consumer.session.timeout.ms", Delete, "")));
         Assert.Empty(restarted.Admin.ConfiguredResources(Group));
     }
+
+    [Fact]
+    public async Task A_group_s_values_fit_the_broker_s_bounds_and_each_other()
+    {
+        var fixture = await AdminFixture.OpenAsync(null, "group.streams.max.heartbeat.interval.ms=55000");
+        const string heartbeat = "streams.heartbeat.interval.ms", session = "streams.session.timeout.ms";
+        const string tooShort = $"InvalidConfig: {session} must be greater than {heartbeat}";
+        Assert.Equal($"InvalidConfig: {heartbeat} must be less than or equal to group.streams.max.heartbeat.interval.ms", await fixture.AlterAsync(Group, "s", (heartbeat, Set, "100000")));
+        // The other one is the broker's default, or set with it, or gone.
+        Assert.Equal(tooShort, await fixture.AlterAsync(Group, "s", (heartbeat, Set, "45000")));
+        Assert.Equal("ok", await fixture.AlterAsync(Group, "s", (heartbeat, Set, "44999")));
+        Assert.Equal(tooShort, await fixture.AlterAsync(Group, "s", (session, Set, "55000"), (heartbeat, Set, "55000")));
+        Assert.Equal("ok", await fixture.AlterAsync(Group, "s", (session, Set, "55001"), (heartbeat, Set, "55000")));
+        Assert.Equal(tooShort, await fixture.AlterAsync(Group, "s", (session, Delete, null)));
+        Assert.Equal("InvalidConfig: streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas",
+            await fixture.AlterAsync(Group, "s", ("streams.num.standby.replicas", Set, "3")));
+        Assert.Equal("ok", await fixture.AlterAsync(Group, "s", ("streams.num.standby.replicas", Set, "2")));
+    }
 }
