@@ -6,10 +6,11 @@ using OrleansStream.Benchmarks.Load;
 const string Usage = """
     produce  --broker HOST:PORT --topic T [--partitions 1] [--megabytes 1000] [--connections 2] [--in-flight 5] [--record-bytes 1024] [--request-bytes 1048576]
     consume  --broker HOST:PORT --topic T [--connections 2] [--megabytes ...]
-    latency  --broker HOST:PORT --topic T [--rate 10000] [--seconds 10] [--record-bytes 1024]
+    latency  --broker HOST:PORT --topic T [--rate 10000] [--seconds 10] [--record-bytes 1024] [--trace FILE]
              each creates the topic where it has --partitions; `latency` always does
-    compare  [--quick] [--rounds 5] [--only ours|kafka] [--phases main,sustained,memory] [--out FILE] [--folder data/benchmarks] [--override "key=value ..."]
+    compare  [--quick] [--rounds 5] [--only ours|kafka] [--phases main,acknowledge,sustained,memory] [--out FILE] [--folder data/benchmarks] [--override "key=value ..."]
              [--warm-up-mb 1000] [--burst-mb 536] [--sustained-mb 20000] [--latency-seconds 20] [--perf-tool-records 1000000] [--many-partitions 2000]
+             [--latency-trace FILE]
     """;
 
 if (args.Length == 0)
@@ -67,8 +68,9 @@ void Single(string what)
             int rate = options.Count("rate", 10_000);
             double seconds = options.Number("seconds", 10);
             recordBytes = options.Count("record-bytes", 1024);
+            string trace = options.Text("trace", "");
             options.RefuseOthers();
-            var latency = new LatencyLoad(broker, Topic()) { RecordsPerSecond = rate, Seconds = seconds, RecordBytes = recordBytes }.Run();
+            var latency = new LatencyLoad(broker, Topic()) { RecordsPerSecond = rate, Seconds = seconds, RecordBytes = recordBytes, TraceFile = trace }.Run();
             line = $"acknowledge {latency.Acknowledge}\nend to end  {latency.EndToEnd}\n"
                 + $"{latency.RecordsPerRequest:0.0} records a request{(latency.Sustained ? "" : "; DID NOT KEEP UP")}";
             break;

@@ -32,6 +32,8 @@ internal static class Comparison
                 Console.Error.WriteLine($"round {round} of {plan.Rounds}");
                 if (wanted.Contains("main"))
                     rounds.Main(make());
+                if (wanted.Contains("acknowledge"))
+                    rounds.Acknowledge(make());
                 if (wanted.Contains("sustained") && plan.SustainedBytes > 0)
                 {
                     rounds.Sustained(make(), 1, Figures.Sustained1);

@@ -12,6 +12,9 @@ internal sealed record Plan
     /// <summary>Sealing goes on while this is produced; 0 leaves it out.</summary>
     public long SustainedBytes { get; init; }
     public double LatencySeconds { get; init; }
+
+    /// <summary>Where the last latency load leaves its requests one by one; empty for nowhere.</summary>
+    public string TraceFile { get; init; } = "";
     public int ManyPartitions { get; init; }
     public TimeSpan Settle { get; init; }
 
@@ -28,6 +31,7 @@ internal sealed record Plan
             BurstBytes = Megabytes(options.Number("burst-mb", quick ? 200 : 536)),
             SustainedBytes = Megabytes(options.Number("sustained-mb", quick ? 0 : 20_000)),
             LatencySeconds = options.Number("latency-seconds", quick ? 3 : 20),
+            TraceFile = options.Text("latency-trace", ""),
             ManyPartitions = options.Count("many-partitions", quick ? 500 : 2000),
             Settle = TimeSpan.FromSeconds(options.Number("settle-seconds", quick ? 1 : 5)),
             PerfToolRecords = options.Count("perf-tool-records", quick ? 0 : 1_000_000),

@@ -51,6 +51,23 @@ internal sealed class Rounds(Plan plan, Measurements measurements, PerfTools? to
         }
     }
 
+    /// <summary>Of points a, b and e what main measures with one partition, and in its order: for work on them.</summary>
+    public void Acknowledge(BrokerProcess broker)
+    {
+        using (broker)
+        {
+            broker.Start();
+            WarmUp(broker.Client);
+            Burst(broker, "one", 1, Figures.Burst1);
+            Burst(broker, "twelve", 12, Figures.Burst12);
+            if (broker is KafkaBroker)
+                Burst(broker, "one-synced", 1, Figures.Synced1, ("flush.messages", "1"));
+            else
+                Add(broker, Figures.Synced1, measurements.Of(broker.Name, Figures.Burst1)[^1]);
+            Latency(broker);
+        }
+    }
+
     /// <summary>Point a, sustained.</summary>
     public void Sustained(BrokerProcess broker, int partitions, Figure figure)
     {
@@ -104,7 +121,7 @@ internal sealed class Rounds(Plan plan, Measurements measurements, PerfTools? to
     {
         BenchTopic topic = broker.Client.CreateTopic("latency", 1);
         Settle();
-        LatencyLoad.Result result = new LatencyLoad(broker.Client, topic) { Seconds = plan.LatencySeconds }.Run();
+        LatencyLoad.Result result = new LatencyLoad(broker.Client, topic) { Seconds = plan.LatencySeconds, TraceFile = plan.TraceFile }.Run();
         if (!result.Sustained)
             Console.Error.WriteLine($"  {broker.Name} did not keep up with the rate.");
         Add(broker, Figures.AckP50, result.Acknowledge.P50);

@@ -27,10 +27,18 @@ internal sealed record LatencyLoad(BrokerClient Broker, BenchTopic Topic)
     /// <summary>Most records that one request takes, when they have piled up.</summary>
     public int MaxBatch { get; init; } = 500;
 
+    /// <summary>
+    /// A file that gets one line for each request, to find out when slow ones come and who made them slow; empty for none. Microseconds: since the start
+    /// when its first record was due, and after that when the sender was awake, had room in flight, had sent it, had its answer, and had consumed it.
+    /// </summary>
+    public string TraceFile { get; init; } = "";
+
     /// <param name="Sustained">Whether the last answer came within a second of its due time; otherwise the broker does not keep up.</param>
     public sealed record Result(Percentiles Acknowledge, Percentiles EndToEnd, double RecordsPerRequest, bool Sustained);
 
     public Result Run() => new Run_(this).Go();
+
+    private readonly record struct SentRequest(int First, int Count, long Awake, long Room, long Sent);
 
     private sealed class Run_
     {
@@ -47,6 +55,7 @@ internal sealed record LatencyLoad(BrokerClient Broker, BenchTopic Topic)
         private readonly BlockingCollection<(int First, int Count)> _sent = [];
         private readonly long _baseOffset;
         private long _start;
+        private readonly List<SentRequest> _trace = [];
         private int _requests;
         private volatile Exception? _failure;
 
@@ -82,10 +91,19 @@ internal sealed record LatencyLoad(BrokerClient Broker, BenchTopic Topic)
             if (_failure is not null)
                 throw new InvalidOperationException("Measuring latency failed: " + _failure.Message, _failure);
 
+            if (_load.TraceFile.Length > 0)
+                File.WriteAllLines(_load.TraceFile, _trace.Select(Describe).Prepend("first,count,due,awake,room,sent,acknowledged,consumed"));
             int warm = (int)(_load.WarmUpSeconds * _load.RecordsPerSecond);
             bool sustained = _acknowledged[^1] < 1_000_000_000;
             return new Result(
                 Percentiles.Of(_acknowledged.AsSpan(warm)), Percentiles.Of(_arrived.AsSpan(warm)), (double)_acknowledged.Length / _requests, sustained);
+        }
+
+        private string Describe(SentRequest request)
+        {
+            long due = DueAt(request.First);
+            long[] nanoseconds = [due - _start, request.Awake - due, request.Room - due, request.Sent - due, _acknowledged[request.First], _arrived[request.First]];
+            return $"{request.First},{request.Count},{string.Join(',', nanoseconds.Select(n => n / 1000))}";
         }
 
         private byte[] MakeFrame(int count)
@@ -104,11 +122,15 @@ internal sealed record LatencyLoad(BrokerClient Broker, BenchTopic Topic)
             for (int next = 0; next < _acknowledged.Length && _failure is null;)
             {
                 Native.SleepUntil(DueAt(next));
+                long awake = Stopwatch.GetTimestamp();
                 _room.Wait();
-                long due = (Stopwatch.GetTimestamp() - _start) / _step + 1;
+                long room = Stopwatch.GetTimestamp();
+                long due = (room - _start) / _step + 1;
                 int count = (int)Math.Clamp(due - next, 1, Math.Min(_load.MaxBatch, _acknowledged.Length - next));
                 _sent.Add((next, count));
                 _produce.Send(_frames[count - 1]);
+                if (_load.TraceFile.Length > 0)
+                    _trace.Add(new SentRequest(next, count, awake, room, Stopwatch.GetTimestamp()));
                 next += count;
                 _requests++;
             }
