@@ -10,7 +10,7 @@ namespace OrleansStream.Platform.Journals;
 /// </summary>
 internal sealed unsafe class LinuxJournalFile : IJournalFile
 {
-    private const int ZeroSliceBytes = 1 << 20;
+    private const int ZeroSliceBytes = 512 << 10;
 
     private readonly SafeFileHandle _file;
     private readonly string _path;
@@ -86,8 +86,11 @@ internal sealed unsafe class LinuxJournalFile : IJournalFile
         return ValueTask.FromResult(_direct ? ReadStaged(position, destination.Span) : ReadBuffered(position, destination.Span));
     }
 
-    /// <summary>Takes about two seconds for a GiB, hence leaves the calling thread; slices let other writes in between.</summary>
-    public ValueTask ZeroAsync(CancellationToken cancel) => new(Task.Run(() => Zero(cancel), cancel));
+    /// <summary>
+    /// Takes about two seconds for a GiB, hence has a thread of its own, as the pool's threads serve clients; slices let other writes in between.
+    /// </summary>
+    public ValueTask ZeroAsync(CancellationToken cancel) =>
+        new(Task.Factory.StartNew(() => Zero(cancel), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default));
 
     public ValueTask DisposeAsync()
     {
@@ -165,7 +168,7 @@ internal sealed unsafe class LinuxJournalFile : IJournalFile
                 cancel.ThrowIfCancellationRequested();
                 Posix.Write(_file, buffer, Math.Min(ZeroSliceBytes, Length - at), at, _path);
                 // Buffered zeros would pile up and make the next commit's sync wait for them.
-                if (!_direct && at % (16 * ZeroSliceBytes) == 0)
+                if (!_direct && at % (32 * ZeroSliceBytes) == 0)
                     Posix.DataSync(_file, _path);
             }
             Posix.DataSync(_file, _path);
