@@ -63,8 +63,9 @@ public sealed class BrokerProcess(ProcessSettings settings, IEngineKind kind, IL
         // A signal also ends a start that takes long.
         using var giveUp = new CancellationTokenSource();
         _ = _ending.Task.ContinueWith(_ => giveUp.Cancel(), TaskScheduler.Default);
-        using OpenedStorage storage = await OpenedStorage.OpenAsync(Broker, shares, ports, giveUp.Token);
-        var context = new EngineContext(settings, ports, storage, new NativeChunkSource())
+        var chunks = new NativeChunkSource();
+        using OpenedStorage storage = await OpenedStorage.OpenAsync(Broker, shares, ports, chunks, giveUp.Token);
+        var context = new EngineContext(settings, ports, storage, chunks)
         {
             Advertised = Advertised(kafka),
             Logs = logs,

@@ -31,7 +31,7 @@ public sealed class OpenedStorage : IDisposable
     /// Opens it. Throws what <see cref="DataFolder.Open"/> and the stores throw: <see cref="IOException"/>s whose messages are for the user.
     /// </summary>
     /// <param name="shared">Whether other processes work with the same data at the same time.</param>
-    internal static async Task<OpenedStorage> OpenAsync(BrokerSettings settings, bool shared, RuntimePorts ports, CancellationToken cancel)
+    internal static async Task<OpenedStorage> OpenAsync(BrokerSettings settings, bool shared, RuntimePorts ports, IChunkSource chunks, CancellationToken cancel)
     {
         var held = new List<IDisposable>();
         try
@@ -54,6 +54,8 @@ public sealed class OpenedStorage : IDisposable
                 store = files;
                 place = folder.FullPath;
             }
+            if (folder is not null)
+                await new JournalHandover(settings, ports, store, chunks, folder).RunAsync(cancel);
             var storage = new OpenedStorage
             {
                 Store = store,
