@@ -34,6 +34,8 @@ public sealed class SiloEngine
 /// <summary>Builds the Orleans host of a silo.</summary>
 internal static class SiloHost
 {
+    private const int Failed = 1;
+
     public static IHost Build(SiloSettings settings, EngineContext context, SiloEngine engine)
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
@@ -44,7 +46,8 @@ internal static class SiloHost
         builder.UseOrleans(silo =>
         {
             UseCluster(silo, settings, context.Storage.Store);
-            silo.Services.AddSingleton<IFatalErrorHandler>(sp => new FatalErrors(context.Fail, sp.GetRequiredService<ILogger<FatalErrors>>()));
+            silo.Services.AddSingleton<IFatalErrorHandler>(
+                sp => new FatalErrors(context.Fail, static () => Environment.Exit(Failed), sp.GetRequiredService<ILogger<FatalErrors>>()));
             AddBroker(silo, context);
             silo.Services.AddGrainStorage(GrainManifests.ProviderName, (_, _) => GrainManifests.InStore(context.Storage.Store));
             AddDefaultGrainStorage(silo, context);
@@ -65,7 +68,8 @@ internal static class SiloHost
         silo.AddPlacementDirector<PartitionPlacementStrategy, PartitionPlacementDirector>();
     }
 
-    private static void UseCluster(ISiloBuilder silo, SiloSettings settings, IObjectStore store)
+    /// <summary>How this silo finds others, and how soon it takes them for dead.</summary>
+    internal static void UseCluster(ISiloBuilder silo, SiloSettings settings, IObjectStore store)
     {
         silo.Configure<ClusterOptions>(options =>
         {
