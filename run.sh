@@ -1,18 +1,31 @@
 #!/usr/bin/env bash
 # Starts the broker on localhost:9092 with its data in ./data, building it first where needed. Options go to the broker: ./run.sh --help
+# The engine is an Orleans silo where Orleans' packages can be restored, else the one process without; ENGINE=silo or ENGINE=standalone picks.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . eng/build.sh
 
-project=src/OrleansStream.Standalone
-program=$project/bin/Release/net10.0/ostream-standalone.dll
-stamp=$project/obj/run.stamp
-if [ ! -f "$program" ] || changed_since "$stamp" src; then
+program_of() {
+  case $1 in
+    silo) echo src/OrleansStream.Silo/bin/Release/net10.0/ostream-silo.dll ;;
+    standalone) echo src/OrleansStream.Standalone/bin/Release/net10.0/ostream-standalone.dll ;;
+    *) die "ENGINE is silo or standalone, not '$1'" ;;
+  esac
+}
+[ -z "${ENGINE:-}" ] || program_of "$ENGINE" >/dev/null
+
+# The stamp says what was built.
+stamp=src/OrleansStream.Standalone/obj/run.stamp
+if [ ! -s "$stamp" ] || changed_since "$stamp" src || { [ "${ENGINE:-}" = silo ] && [ "$(cat "$stamp")" != OrleansStream.sln ]; }; then
   restore_solution
   say "Building (once; the next start takes a second) ..."
-  mkdir -p "$(dirname "$stamp")"; touch "$stamp.new"
+  mkdir -p "$(dirname "$stamp")"; printf '%s\n' "$solution" >"$stamp.new"
   dotnet build "$solution" -c Release --no-restore -v q --nologo -clp:"ErrorsOnly;NoSummary" >&2
   mv "$stamp.new" "$stamp"
 fi
+if [ "$(cat "$stamp")" = OrleansStream.sln ]; then engine=silo; else engine=standalone; fi
+if [ "${ENGINE:-$engine}" = silo ] && [ "$engine" = standalone ]; then die "ENGINE=silo: Orleans' packages are not in this feed."; fi
+engine=${ENGINE:-$engine}
+say "Engine: $engine"
 # exec: SIGTERM and Ctrl-C reach the broker itself, which drains and flushes.
-exec dotnet "$program" "$@"
+exec dotnet "$(program_of "$engine")" "$@"

@@ -124,15 +124,20 @@ internal sealed class BrokerProcess : IAsyncDisposable
         if (RunsKafka)
             return [Path.Combine(Repository.Peers ?? throw new InvalidOperationException("KAFKA_PEERS is absent"), "kafka", "kafka"),
                 "start", Folder, Port.ToString(), .. Settings.Select(s => $"{s.Key}={s.Value}")];
-        return ["dotnet", StandaloneProgram, .. StandaloneOptions(Folder, Port, Storage), .. Settings.SelectMany(s => new[] { "--override", $"{s.Key}={s.Value}" })];
+        return ["dotnet", OurProgram, .. OurOptions(Folder, Port, Storage), .. Settings.SelectMany(s => new[] { "--override", $"{s.Key}={s.Value}" })];
     }
 
-    public static string StandaloneProgram =>
-        Path.Combine(Repository.Root, "src", "OrleansStream.Standalone", "bin", Repository.Configuration, "net10.0", "ostream-standalone.dll");
+    /// <summary>Standalone; with ENGINE=silo, which must have been built, one silo alone.</summary>
+    public static string OurProgram => RunsSilo
+        ? Path.Combine(Repository.Root, "src", "OrleansStream.Silo", "bin", Repository.Configuration, "net10.0", "ostream-silo.dll")
+        : Path.Combine(Repository.Root, "src", "OrleansStream.Standalone", "bin", Repository.Configuration, "net10.0", "ostream-standalone.dll");
 
-    private static string[] StandaloneOptions(string folder, int port, string? storage) =>
+    private static bool RunsSilo => Environment.GetEnvironmentVariable("ENGINE") == "silo";
+
+    private static string[] OurOptions(string folder, int port, string? storage) =>
     [
         "--listeners", $"PLAINTEXT://127.0.0.1:{port}", "--data", folder, "--http", "off",
+        .. RunsSilo ? new[] { "--orleans-silo-port", "0", "--orleans-gateway-port", "none" } : [],
         .. storage is null ? Array.Empty<string>() : ["--storage-connection-string", storage],
     ];
 }

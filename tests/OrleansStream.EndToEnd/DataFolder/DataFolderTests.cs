@@ -37,7 +37,7 @@ public sealed class DataFolderTests : IDisposable
     public async Task What_is_not_understood_is_refused_by_name(string option, string value, string named)
     {
         Skip.If(BrokerProcess.IsKafka, "about our options");
-        await using var process = ChildProcess.Start(["dotnet", BrokerProcess.StandaloneProgram, "--data", _folder.FullName, "--http", "off", option, value]);
+        await using var process = ChildProcess.Start(["dotnet", BrokerProcess.OurProgram, "--data", _folder.FullName, "--http", "off", option, value]);
         Assert.True(await process.EndsWithinAsync(TimeSpan.FromSeconds(30)), "it started");
         Assert.NotEqual(0, process.ExitCode);
         Assert.Contains(named, process.Printed, StringComparison.Ordinal);
