@@ -53,7 +53,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         _configs = configs;
         _host = host;
         _stopping = stopping;
-        _groups = new GroupCoordinator(_ports, this, () => Settings);
+        _groups = new GroupCoordinator(_ports, this, () => Settings, id => _configs.Stored.Of(ConfigResourceType.Group, id));
         _producerIds = new ProducerIds(parts.Store, _ports);
         _me = Picture(listeners);
         _leadership = new Leadership(parts.Settings.NodeId, parts.Host is null ? ClusterAssignment.Sole(_me) : ClusterAssignment.Unknown(_me));

@@ -30,6 +30,9 @@ internal abstract class Group(string id)
     /// <summary>Whether a commit of this member may be taken; throws <see cref="GroupException"/>.</summary>
     public abstract void CheckOffsetCommit(string memberId, string? instanceId, int generation, short version);
 
+    /// <summary>Whether the commit counts for a partition; throws <see cref="GroupException"/>. Called after <see cref="CheckOffsetCommit"/>.</summary>
+    public virtual void CheckCommittedPartition(string memberId, int generation, string topic, Guid topicId, int partition) { }
+
     /// <summary>Called once a commit was found right: in the classic protocol it counts as a heartbeat.</summary>
     public virtual void OffsetsCommitted(string memberId) { }
 

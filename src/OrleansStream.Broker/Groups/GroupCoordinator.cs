@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using OrleansStream.Broker.Configuration;
 using OrleansStream.Broker.Engine;
+using OrleansStream.Broker.Groups.Consumer;
 using OrleansStream.Broker.Groups.Runtime;
 using OrleansStream.Broker.Partitions;
 using OrleansStream.Broker.Topics;
@@ -13,7 +15,9 @@ namespace OrleansStream.Broker.Groups;
 /// Leads every request to the shard of its group: the partition of __consumer_offsets that Kafka's formula picks. A shard is made, and loads, when it is
 /// first asked for under a leader epoch; a partition that was taken again is another object, and its shard another one.
 /// </summary>
-internal sealed class GroupCoordinator(RuntimePorts ports, IEngine engine, Func<BrokerSettings> settings) : IGroupCoordinator
+/// <param name="groupConfigs">What a group sets itself, by its id (configurations of type GROUP).</param>
+internal sealed class GroupCoordinator(
+    RuntimePorts ports, IEngine engine, Func<BrokerSettings> settings, Func<string, ImmutableDictionary<string, string>> groupConfigs) : IGroupCoordinator
 {
     public const string OffsetsTopic = "__consumer_offsets";
 
@@ -117,6 +121,33 @@ internal sealed class GroupCoordinator(RuntimePorts ports, IEngine engine, Func<
             return new LeaveGroupResponse { ErrorCode = (short)ErrorCode.InvalidGroupId };
         var result = await AskAsync<LeaveGroupResponse>(request.GroupId, (shard, reply) => reply.Answer(shard.Classic.Leave(request)));
         return result.Value ?? new() { ErrorCode = (short)result.Error };
+    }
+
+    public async ValueTask<ConsumerGroupHeartbeatResponse> HeartbeatAsync(GroupClient client, ConsumerGroupHeartbeatRequest request)
+    {
+        if (!Settings.Consumer.Enabled)
+            return new ConsumerGroupHeartbeatResponse { ErrorCode = (short)ErrorCode.UnsupportedVersion };
+        if (HeartbeatRules.Check(request, client.Version, Settings.Consumer.Assignors) is (var error, var sentence))
+            return new ConsumerGroupHeartbeatResponse { ErrorCode = (short)error, ErrorMessage = sentence };
+        var result = await AskAsync<ConsumerGroupHeartbeatResponse>(
+            request.GroupId, (shard, reply) => reply.Answer(shard.Consumers.Heartbeat(client, request)));
+        return result.Value ?? new() { ErrorCode = (short)result.Error, ErrorMessage = result.Message };
+    }
+
+    public async ValueTask<IReadOnlyList<ConsumerGroupDescribeResponse.DescribedGroup>> DescribeConsumersAsync(IReadOnlyList<string> groups)
+    {
+        List<ConsumerGroupDescribeResponse.DescribedGroup> described = [];
+        foreach (var id in groups)
+        {
+            if (id.Length == 0 || !Settings.Consumer.Enabled)
+            {
+                described.Add(new() { GroupId = id, ErrorCode = (short)(id.Length == 0 ? ErrorCode.InvalidGroupId : ErrorCode.UnsupportedVersion) });
+                continue;
+            }
+            var result = await AskAsync<ConsumerGroupDescribeResponse.DescribedGroup>(id, (shard, reply) => reply.Answer(shard.Consumers.Describe(id)));
+            described.Add(result.Value ?? new() { GroupId = id, ErrorCode = (short)result.Error, ErrorMessage = result.Message });
+        }
+        return described;
     }
 
     public async ValueTask<ListGroupsResponse> ListAsync(ListGroupsRequest request, CancellationToken cancel)
@@ -230,7 +261,7 @@ internal sealed class GroupCoordinator(RuntimePorts ports, IEngine engine, Func<
                 return null;
             if (_shards.TryGetValue(index, out before) && ReferenceEquals(before.Partition, partition))
                 return before;
-            _shards[index] = shard = new GroupShard(ports, partition, topic.Config.MaxMessageBytes, () => Settings, Ended);
+            _shards[index] = shard = new GroupShard(ports, partition, topic.Config.MaxMessageBytes, new GroupEnvironment(() => Settings, () => engine.Cluster, groupConfigs), Ended);
         }
         before?.End(ErrorCode.NotCoordinator);
         shard.Start();

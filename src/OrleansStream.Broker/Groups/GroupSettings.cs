@@ -1,4 +1,5 @@
 using OrleansStream.Broker.Configuration;
+using OrleansStream.Broker.Groups.Consumer;
 
 namespace OrleansStream.Broker.Groups;
 
@@ -32,6 +33,9 @@ internal sealed record GroupSettings
     /// <summary>Most bytes of one record batch of a coordinator; a decision's records share a batch where they fit.</summary>
     public int MaxBatchBytes { get; init; } = 768 << 10;
 
+    /// <summary>The settings of groups of the consumer protocol.</summary>
+    public ConsumerSettings Consumer { get; init; } = new();
+
     public static GroupSettings From(ConfigLayers layers) => new()
     {
         MinSessionTimeoutMs = layers.Int("group.min.session.timeout.ms"),
@@ -41,5 +45,6 @@ internal sealed record GroupSettings
         OffsetMetadataMaxBytes = layers.Int("offset.metadata.max.bytes"),
         OffsetsRetentionMs = layers.Int("offsets.retention.minutes") * 60_000L,
         OffsetsRetentionCheckIntervalMs = layers.Long("offsets.retention.check.interval.ms"),
+        Consumer = ConsumerSettings.From(layers),
     };
 }

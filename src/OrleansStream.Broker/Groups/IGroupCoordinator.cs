@@ -36,6 +36,12 @@ public interface IGroupCoordinator
     /// <summary>LeaveGroup in the form of version 3 and later: a list of members.</summary>
     ValueTask<LeaveGroupResponse> LeaveAsync(GroupClient client, LeaveGroupRequest request);
 
+    /// <summary>ConsumerGroupHeartbeat: members of the consumer protocol (KIP-848) join, stay, change and leave.</summary>
+    ValueTask<ConsumerGroupHeartbeatResponse> HeartbeatAsync(GroupClient client, ConsumerGroupHeartbeatRequest request);
+
+    /// <summary>ConsumerGroupDescribe: groups of the consumer protocol.</summary>
+    ValueTask<IReadOnlyList<ConsumerGroupDescribeResponse.DescribedGroup>> DescribeConsumersAsync(IReadOnlyList<string> groups);
+
     /// <summary>Every group coordinated here that passes the filters; an empty filter lets all pass.</summary>
     ValueTask<ListGroupsResponse> ListAsync(ListGroupsRequest request, CancellationToken cancel);
 

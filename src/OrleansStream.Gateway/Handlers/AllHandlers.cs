@@ -38,6 +38,8 @@ internal static class AllHandlers
         new ListPartitionReassignmentsHandler(),
         new OffsetDeleteHandler(),
         new DescribeClusterHandler(),
+        new ConsumerGroupHeartbeatHandler(),
+        new ConsumerGroupDescribeHandler(),
         new DescribeProducersHandler(),
         new ListConfigResourcesHandler(),
         new DescribeTopicPartitionsHandler(),

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 using OrleansStream.Broker.Configuration;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Groups;
@@ -22,7 +23,7 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
         var broker = new BrokerPicture(1, null, new Dictionary<string, AdvertisedAddress> { [listener] = new(host, port) });
         Cluster = new ClusterPicture("memory", 1, [broker], FrozenDictionary<string, TopicPicture>.Empty, FrozenDictionary<Guid, TopicPicture>.Empty);
         BrokerSettings settings = BrokerSettingsParser.Parse([]).Settings;
-        Groups = new GroupCoordinator(new TestPorts().Runtime, this, () => settings);
+        Groups = new GroupCoordinator(new TestPorts().Runtime, this, () => settings, _ => ImmutableDictionary<string, string>.Empty);
     }
 
     public ClusterPicture Cluster { get; private set; }

@@ -1,3 +1,4 @@
+using OrleansStream.Broker.Groups.Consumer;
 using OrleansStream.Broker.Groups.Runtime;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
@@ -21,6 +22,19 @@ internal sealed class ClassicJoin(GroupShard shard, ClassicRebalance rebalance)
     {
         var isNew = request.MemberId.Length == 0;
         var protocols = ProtocolsOf(request);
+        if (shard.State.Find(request.GroupId) is ConsumerGroup consumers)
+        {
+            if (!consumers.IsEmpty)
+            {
+                reply.Answer(shard.Consumers.Classic.Join(consumers, client, request, protocols));
+                return;
+            }
+            // Empty, it becomes what its next member speaks; it keeps its offsets.
+            if (isNew && request.ProtocolType.Length > 0 && protocols.Count > 0)
+                consumers.WriteTombstones(shard);
+            else
+                throw new GroupException(isNew ? ErrorCode.InconsistentGroupProtocol : ErrorCode.UnknownMemberId);
+        }
         if (shard.State.Find(request.GroupId) is not { } found)
         {
             if (!isNew)

@@ -1,3 +1,4 @@
+using OrleansStream.Broker.Groups.Consumer;
 using OrleansStream.Broker.Groups.Runtime;
 using OrleansStream.Protocol;
 using OrleansStream.Protocol.Messages;
@@ -24,6 +25,11 @@ internal sealed class ClassicRequests
 
     public void Sync(SyncGroupRequest request, Reply<SyncGroupResponse> reply)
     {
+        if (_shard.State.Find(request.GroupId) is ConsumerGroup consumers)
+        {
+            reply.Answer(_shard.Consumers.Classic.Sync(consumers, request));
+            return;
+        }
         var group = Find(request.GroupId);
         var member = group.Validate(request.MemberId, request.GroupInstanceId);
         if (request.GenerationId != group.Generation)
@@ -77,6 +83,8 @@ internal sealed class ClassicRequests
 
     public HeartbeatResponse Heartbeat(HeartbeatRequest request)
     {
+        if (_shard.State.Find(request.GroupId) is ConsumerGroup consumers)
+            return _shard.Consumers.Classic.Heartbeat(consumers, request);
         var group = Find(request.GroupId);
         var member = group.Validate(request.MemberId, request.GroupInstanceId);
         if (request.GenerationId != group.Generation)
@@ -87,6 +95,8 @@ internal sealed class ClassicRequests
 
     public LeaveGroupResponse Leave(LeaveGroupRequest request)
     {
+        if (_shard.State.Find(request.GroupId) is ConsumerGroup consumers)
+            return _shard.Consumers.Classic.Leave(consumers, request);
         var response = new LeaveGroupResponse();
         var group = _shard.State.Find(request.GroupId) as ClassicGroup;
         var left = false;

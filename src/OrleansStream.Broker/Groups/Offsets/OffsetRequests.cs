@@ -46,6 +46,11 @@ internal sealed class OffsetRequests(GroupShard shard)
         if (shard.State.Find(request.GroupId) is { } group)
         {
             group.CheckOffsetCommit(request.MemberId, request.GroupInstanceId, request.GenerationIdOrMemberEpoch, client.Version);
+            foreach (var topic in request.Topics)
+            {
+                foreach (var partition in topic.Partitions)
+                    group.CheckCommittedPartition(request.MemberId, request.GenerationIdOrMemberEpoch, topic.Name, topic.TopicId, partition.PartitionIndex);
+            }
             group.OffsetsCommitted(request.MemberId);
         }
         else if (request.GenerationIdOrMemberEpoch >= 0)

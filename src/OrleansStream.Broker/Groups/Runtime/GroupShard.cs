@@ -1,9 +1,11 @@
 using Microsoft.Extensions.Logging;
 using OrleansStream.Broker.Groups.Admin;
 using OrleansStream.Broker.Groups.Classic;
+using OrleansStream.Broker.Groups.Consumer;
 using OrleansStream.Broker.Groups.Offsets;
 using OrleansStream.Broker.Groups.Records;
 using OrleansStream.Broker.Partitions;
+using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
 using OrleansStream.Storage.Ports;
 
@@ -21,7 +23,7 @@ namespace OrleansStream.Broker.Groups.Runtime;
 internal sealed class GroupShard : IRecordSink, IPartitionWatcher
 {
     private readonly RuntimePorts _ports;
-    private readonly Func<GroupSettings> _settings;
+    private readonly GroupEnvironment _environment;
     private readonly Action<GroupShard> _ended;
     private readonly ShardAppender _appender;
     private readonly Lock _lock = new();
@@ -41,10 +43,10 @@ internal sealed class GroupShard : IRecordSink, IPartitionWatcher
     /// <param name="partition">Leads; every append of this object goes there.</param>
     /// <param name="maxRecordBytes">The largest batch that the partition takes.</param>
     /// <param name="ended">Called once, when this object serves no more.</param>
-    public GroupShard(RuntimePorts ports, IPartition partition, int maxRecordBytes, Func<GroupSettings> settings, Action<GroupShard> ended)
+    public GroupShard(RuntimePorts ports, IPartition partition, int maxRecordBytes, GroupEnvironment environment, Action<GroupShard> ended)
     {
         _ports = ports;
-        _settings = settings;
+        _environment = environment;
         _ended = ended;
         _startedAt = ports.Time.GetTimestamp();
         Partition = partition;
@@ -53,13 +55,22 @@ internal sealed class GroupShard : IRecordSink, IPartitionWatcher
         State = new ShardState(this);
         Offsets = new OffsetRequests(this);
         Classic = new ClassicRequests(this);
+        Consumers = new ConsumerRequests(this);
         Admin = new AdminRequests(this);
+        GroupConfigs = new GroupConfigs(() => Settings.Consumer, environment.OwnConfigs);
     }
 
     public IPartition Partition { get; }
     public ShardState State { get; }
     public ILogger Log { get; }
-    public GroupSettings Settings => _settings();
+    public GroupSettings Settings => _environment.Settings();
+
+    /// <summary>The topics as they are now.</summary>
+    public ClusterPicture Cluster => _environment.Cluster();
+
+    /// <summary>What groups set themselves.</summary>
+    public GroupConfigs GroupConfigs { get; }
+
     public IRandomSource Random => _ports.Random;
     public TimeProvider Time => _ports.Time;
 
@@ -71,6 +82,7 @@ internal sealed class GroupShard : IRecordSink, IPartitionWatcher
 
     public OffsetRequests Offsets { get; }
     public ClassicRequests Classic { get; }
+    public ConsumerRequests Consumers { get; }
     public AdminRequests Admin { get; }
 
     /// <summary>Completes when requests are served, or with the error that ended the loading.</summary>

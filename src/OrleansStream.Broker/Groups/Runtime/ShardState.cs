@@ -1,4 +1,5 @@
 using OrleansStream.Broker.Groups.Classic;
+using OrleansStream.Broker.Groups.Consumer;
 using OrleansStream.Broker.Groups.Offsets;
 using OrleansStream.Broker.Groups.Records;
 using OrleansStream.Protocol;
@@ -7,9 +8,17 @@ using OrleansStream.Protocol.Messages.Coordinators;
 namespace OrleansStream.Broker.Groups.Runtime;
 
 /// <summary>The groups and offsets of one partition of __consumer_offsets. What lasts of it is changed by <see cref="Replay"/> and by nothing else.</summary>
-internal sealed class ShardState(GroupShard shard)
+internal sealed class ShardState
 {
+    private readonly GroupShard _shard;
     private readonly Dictionary<string, Group> _groups = new(StringComparer.Ordinal);
+    private readonly ConsumerReplay _consumers;
+
+    public ShardState(GroupShard shard)
+    {
+        _shard = shard;
+        _consumers = new ConsumerReplay(shard, _groups);
+    }
 
     public OffsetStore Offsets { get; } = new();
     public IReadOnlyCollection<Group> Groups => _groups.Values;
@@ -32,6 +41,9 @@ internal sealed class ShardState(GroupShard shard)
             case GroupMetadataKey key:
                 ReplayClassic(key.Group, (GroupMetadataValue?)record.Value);
                 break;
+            default:
+                _consumers.Replay(record);
+                break;
         }
     }
 
@@ -41,7 +53,7 @@ internal sealed class ShardState(GroupShard shard)
         {
             // Offsets without a group: a consumer that does without membership, in Kafka an empty group of the classic protocol.
             if (!_groups.ContainsKey(group))
-                _groups[group] = new ClassicGroup(shard, group);
+                _groups[group] = new ClassicGroup(_shard, group);
             Offsets.Put(group, topic, partition, committed);
         }
         else
@@ -62,7 +74,7 @@ internal sealed class ShardState(GroupShard shard)
             return;
         }
         if (!_groups.TryGetValue(id, out var there) || there is not ClassicGroup classic)
-            _groups[id] = classic = new ClassicGroup(shard, id);
+            _groups[id] = classic = new ClassicGroup(_shard, id);
         classic.Replay(value);
     }
 
