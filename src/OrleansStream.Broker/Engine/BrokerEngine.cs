@@ -78,7 +78,8 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     /// <summary>The settings in force, with what was set while the cluster ran.</summary>
     public BrokerSettings Settings => _configs.Settings;
 
-    /// <summary>Completes with a sentence when this process should exit: another one serves the store now, or a journal is corrupt.</summary>
+    /// <summary>Completes with a sentence when this process should exit: another one serves the store now, a journal is corrupt, or a newer
+    /// version of this program has written what this one should read.</summary>
     public Task<string> Ended => _ended.Task;
 
     /// <summary>Completes when everything that an earlier process left in its journal is served again; at once where a host decides what is opened.</summary>

@@ -236,7 +236,7 @@ internal sealed class PartitionSlots
             slot.Failed(ErrorCode.NotLeaderOrFollower, _ports.NowMilliseconds);
             return null;
         }
-        catch (JournalCorruptException e)
+        catch (Exception e) when (e is JournalCorruptException or UnsupportedFormatException)
         {
             Corrupt(e.Message);
             return slot.Failed(ErrorCode.KafkaStorageError, _ports.NowMilliseconds);

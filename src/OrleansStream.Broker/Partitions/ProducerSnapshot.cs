@@ -55,7 +55,7 @@ internal static class ProducerSnapshot
             throw new LogCorruptException("A producer snapshot is cut off.");
         var version = BinaryPrimitives.ReadUInt16BigEndian(bytes);
         if (version > Version)
-            throw new UnsupportedFormatException($"A producer snapshot has format version {version}, written by a newer program; this one reads up to version {Version}.");
+            throw UnsupportedFormatException.Newer("a producer snapshot", version, Version);
         var count = BinaryPrimitives.ReadInt32BigEndian(bytes[2..]);
         bytes = bytes[HeadBytes..];
         for (; count > 0; count--)

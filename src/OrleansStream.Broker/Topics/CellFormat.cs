@@ -52,10 +52,11 @@ internal static class CellFormat
         var span = bytes.Span;
         if (span.Length < HeaderLength + 4 || !span[..4].SequenceEqual(Magic) || span[4] != (byte)kind)
             throw new InvalidDataException($"object '{name}' is not a {kind} cell of this program");
+        // Before the checksum, which a newer format may keep elsewhere.
+        if (span[5] > newestVersion)
+            throw UnsupportedFormatException.Newer($"object '{name}'", span[5], newestVersion);
         if (Crc32C.Compute(span[..^4]) != BinaryPrimitives.ReadUInt32BigEndian(span[^4..]))
             throw new InvalidDataException($"object '{name}' is damaged: its checksum does not fit");
-        if (span[5] > newestVersion)
-            throw new UnsupportedFormatException($"object '{name}' has format version {span[5]}; this program knows versions up to {newestVersion}");
         if (BinaryPrimitives.ReadInt32BigEndian(span[22..]) != span.Length - HeaderLength - 4)
             throw new InvalidDataException($"object '{name}' is damaged: its length does not fit");
         return bytes[HeaderLength..^4];

@@ -107,7 +107,7 @@ internal readonly record struct BlockHeader(
         if (from.Length >= 8 && BinaryPrimitives.ReadUInt32LittleEndian(from) == Magic
             && BinaryPrimitives.ReadUInt16LittleEndian(from[4..]) is var version and > Version)
         {
-            throw new UnsupportedFormatException($"{where} was written by a newer version: journal format {version}, the newest known here is {Version}");
+            throw UnsupportedFormatException.Newer(where, version, Version);
         }
     }
 }

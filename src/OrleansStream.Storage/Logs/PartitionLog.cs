@@ -330,7 +330,7 @@ public sealed class PartitionLog
             // Its hot memory went while this read was on its way: another log serves the partition.
             return new LogRead(LogStatus.NotLeader, default, null);
         }
-        catch (Exception e) when (e is SegmentCorruptException or LogCorruptException or Ports.ObjectNotFoundException)
+        catch (Exception e) when (e is SegmentCorruptException or LogCorruptException or UnsupportedFormatException or Ports.ObjectNotFoundException)
         {
             _logger.LogError(e, "Partition {Partition}: sealed data cannot be read.", Id);
             return new LogRead(LogStatus.Corrupt, default, null);

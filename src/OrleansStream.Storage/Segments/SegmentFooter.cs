@@ -148,8 +148,10 @@ internal static class SegmentFooter
             throw new SegmentCorruptException($"{what} of '{name}' at byte {position}, {bytes.Length} bytes, does not match its checksum");
         var r = new KafkaReader(bytes.AsMemory(0, length));
         var version = r.ReadInt16();
-        if (version < T.Info.LowestVersion || version > T.Info.HighestVersion)
-            throw new UnsupportedFormatException($"{what} of '{name}' has format version {version}; the newest known here is {T.Info.HighestVersion}");
+        if (version < T.Info.LowestVersion)
+            throw new SegmentCorruptException($"{what} of '{name}' has format version {version}, which never was");
+        if (version > T.Info.HighestVersion)
+            throw UnsupportedFormatException.Newer($"{what} of '{name}'", version, T.Info.HighestVersion);
         try
         {
             var message = T.Read(ref r, version);

@@ -61,7 +61,9 @@ internal static class SegmentFormat
 
     private static void CheckVersion(short version, string name)
     {
-        if (version is < 1 or > Version)
-            throw new UnsupportedFormatException($"sealed object '{name}' has format version {version}; the newest known here is {Version}");
+        if (version < 1)
+            throw new SegmentCorruptException($"sealed object '{name}' has format version {version}, which never was");
+        if (version > Version)
+            throw UnsupportedFormatException.Newer($"sealed object '{name}'", version, Version);
     }
 }

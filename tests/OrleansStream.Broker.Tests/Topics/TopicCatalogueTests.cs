@@ -80,7 +80,7 @@ public sealed class TopicCatalogueTests
         Assert.Contains("topics/t", damaged.Message, StringComparison.Ordinal);
         fixture.Store.Tamper("topics/t", _ => CellFormat.Frame(CellKind.Topic, 9, Guid.NewGuid(), [1, 2, 3]));
         var newer = await Assert.ThrowsAsync<UnsupportedFormatException>(() => AdminFixture.OpenAsync(fixture.Store));
-        Assert.Contains("version 9", newer.Message, StringComparison.Ordinal);
+        Assert.Contains("newer version of this program (format 9", newer.Message, StringComparison.Ordinal);
         fixture.Store.Tamper("topics/t", _ => CellFormat.Frame(CellKind.Configs, 1, Guid.NewGuid(), [1, 2, 3]));
         await Assert.ThrowsAsync<InvalidDataException>(() => AdminFixture.OpenAsync(fixture.Store));
     }

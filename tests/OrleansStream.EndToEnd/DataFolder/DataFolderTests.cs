@@ -1,4 +1,5 @@
 using OrleansStream.EndToEnd.Brokers;
+using OrleansStream.EndToEnd.Wire;
 
 namespace OrleansStream.EndToEnd.DataFolder;
 
@@ -40,6 +41,45 @@ public sealed class DataFolderTests : IDisposable
         await using var process = ChildProcess.Start(["dotnet", BrokerProcess.OurProgram, "--data", _folder.FullName, "--http", "off", option, value]);
         Assert.True(await process.EndsWithinAsync(TimeSpan.FromSeconds(30)), "it started");
         Assert.NotEqual(0, process.ExitCode);
+        Assert.Contains(named, process.Printed, StringComparison.Ordinal);
+    }
+
+    /// <summary>Each kind of file, with the version to come in the byte where its version stands.</summary>
+    [SkippableTheory]
+    [InlineData("format", 19)]
+    [InlineData("store/cluster/id", 5)]
+    [InlineData("store/cluster/owner", 5)]
+    [InlineData("store/topics/t", 5)]
+    [InlineData("store/partitions/*/0/manifest", 5)]
+    [InlineData("journal/journal-*", 4)]
+    public async Task What_a_newer_version_has_written_is_refused_by_name(string pattern, int at)
+    {
+        Skip.If(BrokerProcess.IsKafka, "about our folder");
+        await using (var broker = await BrokerProcess.StartAsync(_folder.FullName))
+        {
+            await using var connection = await broker.ConnectAsync();
+            await connection.CreateTopicAsync("t", 1);
+            var answer = await connection.ProduceAsync("t", 0, RecordBatch.Build([new WireRecord(null, "v"u8.ToArray(), DateTimeOffset.UtcNow.ToUnixTimeMilliseconds())]));
+            Assert.Equal(0, answer.Error);
+            // A kill leaves a journal, so that the next start opens the partition.
+            await broker.KillAsync();
+        }
+        var path = Directory.EnumerateFiles(_folder.FullName, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            .First(f => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern, Path.GetRelativePath(_folder.FullName, f)));
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite))
+        {
+            file.Position = at;
+            var version = file.ReadByte();
+            file.Position = at;
+            file.WriteByte((byte)(version + 1));
+        }
+
+        await using var process = ChildProcess.Start(
+            ["dotnet", BrokerProcess.StandaloneProgram, "--listeners", $"PLAINTEXT://127.0.0.1:{Ports.Free()}", "--data", _folder.FullName, "--http", "off"]);
+        Assert.True(await process.EndsWithinAsync(TimeSpan.FromSeconds(30)), "it runs on");
+        Assert.Equal(1, process.ExitCode);
+        var named = pattern == "format" ? _folder.FullName : Path.GetFileName(path) == "manifest" ? Path.GetFileName(Path.GetDirectoryName(path))! : Path.GetFileName(path);
+        Assert.Contains("written by a newer version of this program", process.Printed, StringComparison.Ordinal);
         Assert.Contains(named, process.Printed, StringComparison.Ordinal);
     }
 }

@@ -304,7 +304,7 @@ public sealed class DiskJournalTests
             disk.Tamper(disk.Files.Keys.First(k => k.StartsWith("journal-", StringComparison.Ordinal)), bytes => bytes[4] = 2);
             var system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
             var refused = await Assert.ThrowsAsync<UnsupportedFormatException>(() => system.ListAsync(default).AsTask());
-            Assert.Contains("journal format 2", refused.Message, StringComparison.Ordinal);
+            Assert.Contains("newer version of this program (format 2", refused.Message, StringComparison.Ordinal);
         });
     }
 

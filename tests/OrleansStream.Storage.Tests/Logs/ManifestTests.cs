@@ -58,7 +58,7 @@ public class ManifestTests
         BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(4), ManifestCodec.Version + 1);
         BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(bytes.Length - 4), Crc32C.Compute(bytes.AsSpan(0, bytes.Length - 4)));
         var error = Assert.Throws<UnsupportedFormatException>(() => ManifestCodec.Decode(Id, bytes));
-        Assert.Contains("newer program", error.Message);
+        Assert.Contains("newer version", error.Message);
         Assert.Contains(SegmentNames.PartitionPrefix(Id), error.Message);
     }
 

@@ -115,10 +115,7 @@ public static class ManifestCodec
             throw new LogCorruptException($"The {what} under '{prefix}' does not begin with its magic number.");
         var version = reader.UInt16();
         if (version > Version)
-        {
-            throw new UnsupportedFormatException(
-                $"The {what} under '{prefix}' has format version {version}, written by a newer program; this one reads up to version {Version}.");
-        }
+            throw UnsupportedFormatException.Newer($"the {what} under '{prefix}'", version, Version);
         reader.CheckCrc();
         if (reader.Guid() != partition.TopicId || reader.Int32() != partition.Index)
             throw new LogCorruptException($"The {what} under '{prefix}' belongs to another partition.");

@@ -73,7 +73,15 @@ internal sealed class LogOpener(LogHost host, PartitionId id, ILogState state, L
         Manifest manifest, string etag, IJournal journal, ImmutableArray<ListedJournal> earlier,
         List<(ListedJournal Journal, ReplayedTail Tail)> tails, CancellationToken cancel)
     {
-        state.Load((await SnapshotAsync(manifest, cancel)).Span);
+        var snapshot = await SnapshotAsync(manifest, cancel);
+        try
+        {
+            state.Load(snapshot.Span);
+        }
+        catch (UnsupportedFormatException e)
+        {
+            throw new UnsupportedFormatException($"Partition {id}: {e.Message}", e);
+        }
         var hot = new HotSegment(host.Pool, host.Ports.Time);
         var unsealed = new UnsealedTail(manifest.SealedEndOffset);
         var epochs = new EpochCache(manifest.EpochStarts);
