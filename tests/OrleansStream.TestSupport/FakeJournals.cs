@@ -46,11 +46,14 @@ public sealed class FakeJournals(IRandomSource random, bool shared = true) : IJo
         return new ValueTask<IJournal>(journal);
     }
 
-    public ValueTask FenceAsync(Guid journalId, CancellationToken cancel)
+    /// <summary>Awaited before a journal is fenced.</summary>
+    public Func<Guid, ValueTask>? BeforeFence { get; set; }
+
+    public async ValueTask FenceAsync(Guid journalId, CancellationToken cancel)
     {
+        await (BeforeFence?.Invoke(journalId) ?? default);
         lock (_lock)
             _journals[journalId].Fenced = true;
-        return default;
     }
 
     public ValueTask ReplayAsync(Guid journalId, IJournalReplay replay, CancellationToken cancel)

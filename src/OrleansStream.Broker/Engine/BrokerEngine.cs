@@ -116,8 +116,6 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         JournalMaxAgeMs = settings.JournalMaxAgeMs,
         JournalMaxBytes = settings.JournalMaxBytes,
         ReadCacheBytes = settings.ReadCacheBytes,
-        // A disk journal belongs to one locked folder; who has a container to himself, nobody can know.
-        OnlyProcess = !settings.BlobJournal,
     };
 
     private async ValueTask BeginAsync(CancellationToken cancel)
@@ -129,8 +127,12 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
             Recovered = _parts.Journals.Shared ? RecoverSharedAsync() : Retake(await _parts.Journals.ListAsync(cancel));
         _ports.Scheduler.Start(
             "retention", new RetentionWork(_parts, _slots, () => Cluster, () => Settings.RetentionCheckIntervalMs, _stopping.Token).RunAsync);
-        _ports.Scheduler.Start("housekeeping", new Housekeeping(_parts, _host, _catalogue, () => _leadership.IsController, _stopping.Token).RunAsync);
+        _ports.Scheduler.Start(
+            "housekeeping", new Housekeeping(_parts, _host, _catalogue, () => _leadership.IsController, ServesAloneAsync, _stopping.Token).RunAsync);
     }
+
+    /// <summary>Whether this is the one process that serves the store, as far as anybody can know.</summary>
+    private async ValueTask<bool> ServesAloneAsync(CancellationToken cancel) => _parts.Host is null && await _identity.IsStillMineAsync(cancel);
 
     private async Task RecoverSharedAsync()
     {

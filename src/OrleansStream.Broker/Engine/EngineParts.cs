@@ -27,7 +27,7 @@ public sealed record EngineParts(RuntimePorts Ports, IObjectStore Store, IJourna
     /// <summary>How many partitions are opened at a time in the background.</summary>
     public int OpenWidth { get; init; } = 8;
 
-    /// <summary>How long after the start, and how often, what nobody names any more is looked for.</summary>
-    public TimeSpan FirstSweep { get; init; } = TimeSpan.FromMinutes(1);
+    /// <summary>How long after the start, and in the long run how often, what nobody names any more is looked for.</summary>
+    public TimeSpan FirstSweep { get; init; } = TimeSpan.FromSeconds(10);
     public TimeSpan SweepEvery { get; init; } = TimeSpan.FromHours(1);
 }

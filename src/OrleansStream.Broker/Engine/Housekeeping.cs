@@ -10,8 +10,17 @@ namespace OrleansStream.Broker.Engine;
 /// Looks now and then for objects that nobody names any more: orphans of failed seals, leftovers of deleted topics, data of dead journals. In a cluster the
 /// controller's broker does it for all.
 /// </summary>
-internal sealed class Housekeeping(EngineParts parts, LogHost host, TopicCatalogue catalogue, Func<bool> isController, CancellationToken stopping)
+/// <param name="servesAlone">
+/// Whether this process alone serves the store. While it does, the journal of another process that no manifest lists is that of a dead or a superseded one;
+/// a process that was itself superseded leaves such journals alone, so that two do not fence each other in turn, and so does one of a cluster, where they may
+/// be those of silos that lead nothing yet.
+/// </param>
+internal sealed class Housekeeping(
+    EngineParts parts, LogHost host, TopicCatalogue catalogue, Func<bool> isController, Func<CancellationToken, ValueTask<bool>> servesAlone,
+    CancellationToken stopping)
 {
+    private const int PauseGrowth = 4;
+
     private readonly ILogger _log = parts.Ports.Logs.CreateLogger<Housekeeping>();
 
     /// <summary>
@@ -28,7 +37,8 @@ internal sealed class Housekeeping(EngineParts parts, LogHost host, TopicCatalog
             try
             {
                 await Task.Delay(pause, parts.Ports.Time, stopping);
-                pause = parts.SweepEvery;
+                // Often at first, when an earlier process has left most of what there is to find, and its last records are about to be sealed.
+                pause = pause * PauseGrowth < parts.SweepEvery ? pause * PauseGrowth : parts.SweepEvery;
                 if (isController())
                     await SweepAsync();
             }
@@ -61,7 +71,8 @@ internal sealed class Housekeeping(EngineParts parts, LogHost host, TopicCatalog
         }
         try
         {
-            await host.SweepAsync(Exists, stopping);
+            var alone = await servesAlone(stopping);
+            await host.SweepAsync(Exists, _ => alone, stopping);
         }
         finally
         {

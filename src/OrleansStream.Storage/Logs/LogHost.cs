@@ -209,8 +209,12 @@ public sealed class LogHost : IAsyncDisposable
     /// start and then rarely. Throws <see cref="StoreUnavailableException"/> where the store is away: what is left is found the next time.
     /// </summary>
     /// <param name="exists">Whether the catalogue still has a partition; a partition that is being created must be in it.</param>
-    public ValueTask SweepAsync(Func<PartitionId, bool> exists, CancellationToken cancel) =>
-        new Sweeper(this, _journals).SweepAsync(exists, cancel);
+    /// <param name="abandoned">
+    /// Whether a journal of another process, one that no manifest lists, may be taken for a dead one's, to be fenced and deleted. A guess: a wrong yes costs
+    /// the living process a journal, and nobody any data; a wrong no leaves the data where it is.
+    /// </param>
+    public ValueTask SweepAsync(Func<PartitionId, bool> exists, Func<Guid, bool> abandoned, CancellationToken cancel) =>
+        new Sweeper(this, _journals).SweepAsync(exists, abandoned, cancel);
 
     /// <summary>
     /// Takes no more appends, waits for those in flight, seals everything and takes this process's journal out of all manifests, so that the next start

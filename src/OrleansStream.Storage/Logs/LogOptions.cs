@@ -31,12 +31,6 @@ public sealed record LogOptions
     public int RetryMs { get; init; } = 100;
     public int MaxRetryMs { get; init; } = 10_000;
 
-    /// <summary>
-    /// Whether no other process can ever use this store (Standalone): then a shared journal that no manifest lists is nobody's, and the sweep fences and
-    /// deletes it.
-    /// </summary>
-    public bool OnlyProcess { get; init; }
-
     /// <summary>Of the cache of sealed data that is read again.</summary>
     public long ReadCacheBytes { get; init; } = 256L << 20;
 }

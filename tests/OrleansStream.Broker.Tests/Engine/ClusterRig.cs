@@ -64,7 +64,7 @@ internal sealed class ClusterRig
         member.Engine = await BrokerEngine.StartAsync(
             new EngineParts(Ports.Runtime, Store, Journals, new ArrayChunkSource(), settings.Settings)
             {
-                Log = new LogOptions { MemoryBudgetBytes = 64 << 20, WarmBytes = 0, SealTargetBytes = 64 << 10, RetryMs = 1, MaxRetryMs = 2, OnlyProcess = false },
+                Log = new LogOptions { MemoryBudgetBytes = 64 << 20, WarmBytes = 0, SealTargetBytes = 64 << 10, RetryMs = 1, MaxRetryMs = 2 },
                 Host = member, Owner = owner ?? OwnerId.OfCluster("test"),
             },
             listeners, CancellationToken.None);

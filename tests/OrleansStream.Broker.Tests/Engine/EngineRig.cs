@@ -24,7 +24,7 @@ internal sealed class EngineRig(bool shared = false)
         return await BrokerEngine.StartAsync(
             new EngineParts(Ports.Runtime, Store, Journals, new ArrayChunkSource(), parsed.Settings)
             {
-                Log = new LogOptions { MemoryBudgetBytes = 64 << 20, WarmBytes = 0, SealTargetBytes = 64 << 10, RetryMs = 1, MaxRetryMs = 2, OnlyProcess = !shared },
+                Log = new LogOptions { MemoryBudgetBytes = 64 << 20, WarmBytes = 0, SealTargetBytes = 64 << 10, RetryMs = 1, MaxRetryMs = 2 },
             },
             new Dictionary<string, AdvertisedAddress> { ["PLAINTEXT"] = new("localhost", 9092) }, CancellationToken.None);
     }

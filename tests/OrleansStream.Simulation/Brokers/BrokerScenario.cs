@@ -94,12 +94,12 @@ internal sealed class BrokerScenario
         await Task.WhenAll(supervised);
 
         await ReadEverythingAsync("last", clients, inGoodOrder: true);
-        await ReadEverythingAsync("after", clients, inGoodOrder: false);
+        await ReadEverythingAsync("after", clients, inGoodOrder: false, alsoWhile: JournalsGoAsync);
         Summary = $"{History.Acknowledgements} acknowledged, {History.Reads} read, {History.Reigns} reigns, {brokers.Sum(b => b.Starts)} starts, "
             + $"{_watch.Entries} journal entries let go, {_world.Steps} steps";
     }
 
-    private async Task ReadEverythingAsync(string name, SimulatedClients clients, bool inGoodOrder)
+    private async Task ReadEverythingAsync(string name, SimulatedClients clients, bool inGoodOrder, Func<SimulatedBroker, Task>? alsoWhile = null)
     {
         var broker = new SimulatedBroker(_world, name, _store, Journals);
         var process = new SimulatedProcess(_world, name);
@@ -112,12 +112,33 @@ internal sealed class BrokerScenario
             History.Final(clients.Partition(broker, i)!.Value, log, watermark);
         }
 
+        if (alsoWhile is not null)
+        {
+            await Within(TimeSpan.FromSeconds(100), alsoWhile(broker), "data of dead journals that nobody lists is still there");
+        }
+
         if (inGoodOrder)
         {
             await Within(TimeSpan.FromSeconds(100), process.CallAsync(() => broker.Engine!.StopAsync(default)), "the broker does not stop");
         }
 
         process.Crash();
+    }
+
+    /// <summary>The data of every dead journal goes, and its markers stay.</summary>
+    private async Task JournalsGoAsync(SimulatedBroker broker)
+    {
+        while (_shared)
+        {
+            var process = broker.Process!;
+            var left = await process.CallAsync(() => Journals(process).ListAsync(default));
+            if (left.Count <= 1)
+            {
+                return;
+            }
+
+            await _world.Script.Delay(TimeSpan.FromMilliseconds(500));
+        }
     }
 
     private async Task CreateTopicAsync(IReadOnlyList<SimulatedBroker> brokers)

@@ -107,7 +107,7 @@ public class LogChaosTests
         var last = await rig.StartAsync();
         for (var p = 0; p < Partitions; p++)
             await CheckAsync(await OpenAsync(rig, last, p), model[p], acknowledged[p]);
-        await last.SweepAsync(static _ => true, default);
+        await last.SweepAsync(static _ => true, static _ => true, default);
         for (var p = 0; p < Partitions; p++)
         {
             var log = last.OpenLogs.Single(log => log.Id == LogRig.Partition(p));

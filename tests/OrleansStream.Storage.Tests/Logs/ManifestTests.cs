@@ -92,7 +92,7 @@ public class ManifestTests
         }
         // The sweep knows what only index objects name.
         var names = rig.Store.Names;
-        await next.SweepAsync(static _ => true, default);
+        await next.SweepAsync(static _ => true, static _ => true, default);
         Assert.Equal(names, rig.Store.Names);
     }
 
@@ -128,21 +128,20 @@ public class ManifestTests
         var alone = SegmentNames.ForPartition(LogRig.Partition(0), 0, 0, rig.Ports.Random);
         await rig.Store.CreateAsync(alone, orphan.Content, default);
 
-        rig.Options = rig.Options with { OnlyProcess = true };
         await using var next = await rig.StartAsync();
-        await next.SweepAsync(static _ => true, default);
+        await next.SweepAsync(static _ => true, static _ => true, default);
         Assert.Equal(2, rig.Store.Names.Except(good).Count());
         await LogRig.OpenAsync(next, 0);
-        await next.SweepAsync(static _ => true, default);
+        await next.SweepAsync(static _ => true, static _ => true, default);
         Assert.Equal([orphan.Name], rig.Store.Names.Except(good));
         await LogRig.OpenAsync(next, 1);
-        await next.SweepAsync(static _ => true, default);
+        await next.SweepAsync(static _ => true, static _ => true, default);
         Assert.Equal(good, rig.Store.Names);
 
         // Deleted partitions: their own objects go at once, shared ones when the last of their partitions is gone.
         for (var p = 0; p < 3; p++)
             await next.DeleteAsync(LogRig.Partition(p), default);
-        await next.SweepAsync(static _ => false, default);
+        await next.SweepAsync(static _ => false, static _ => true, default);
         Assert.Empty(rig.Store.Names);
         Assert.Equal([next.JournalId!.Value], rig.Journals.Ids);
     }

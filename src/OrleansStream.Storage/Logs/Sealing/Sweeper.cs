@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using OrleansStream.Storage.Journals;
 using OrleansStream.Storage.Segments;
 
@@ -9,6 +10,8 @@ namespace OrleansStream.Storage.Logs;
 /// </summary>
 internal sealed class Sweeper(LogHost host, IJournalSystem journals)
 {
+    private readonly ILogger _log = host.Ports.Logs.CreateLogger<Sweeper>();
+
     /// <summary>Deletes all objects of a partition that has no manifest any more.</summary>
     public async ValueTask DeletePartitionAsync(PartitionId id, CancellationToken cancel)
     {
@@ -19,7 +22,7 @@ internal sealed class Sweeper(LogHost host, IJournalSystem journals)
             await host.Store.DeleteAsync(name, cancel);
     }
 
-    public async ValueTask SweepAsync(Func<PartitionId, bool> exists, CancellationToken cancel)
+    public async ValueTask SweepAsync(Func<PartitionId, bool> exists, Func<Guid, bool> abandoned, CancellationToken cancel)
     {
         var journalIds = await journals.ListAsync(cancel);
         // Known before any manifest is read: whoever lists such a journal afterwards made nothing durable in it.
@@ -60,7 +63,7 @@ internal sealed class Sweeper(LogHost host, IJournalSystem journals)
             if (!manifests.Values.Any(named => named.Objects.Contains(info.Name)) && await IsOrphanAsync(info, exists, manifests, cancel))
                 await host.Store.DeleteAsync(info.Name, cancel);
         }
-        await SweepJournalsAsync(journalIds, fenced, listed, exists, cancel);
+        await SweepJournalsAsync(journalIds, fenced, listed, exists, abandoned, cancel);
     }
 
     /// <summary>An object of many partitions: none that exists names it, and each has a higher epoch than its writer had.</summary>
@@ -84,28 +87,80 @@ internal sealed class Sweeper(LogHost host, IJournalSystem journals)
         return true;
     }
 
-    private async ValueTask SweepJournalsAsync(IReadOnlyList<Guid> ids, HashSet<Guid> fenced, HashSet<Guid> listed, Func<PartitionId, bool> exists, CancellationToken cancel)
+    private async ValueTask SweepJournalsAsync(
+        IReadOnlyList<Guid> ids, HashSet<Guid> fenced, HashSet<Guid> listed, Func<PartitionId, bool> exists, Func<Guid, bool> abandoned, CancellationToken cancel)
     {
+        List<Guid> strangers = [];
         foreach (var id in ids)
         {
             // One of our own may have been listed, filled and closed since the manifests were read.
             if (host.OpenedHere(id) && !fenced.Contains(id))
                 continue;
             if (listed.Contains(id))
-            {
                 host.Dead.Forget(id, partition => !exists(partition));
-                continue;
-            }
-            // A journal that nobody lists may be that of a living process that leads nothing yet; only one that is fenced or cannot be anybody's goes.
-            if (journals.Shared && !fenced.Contains(id))
-            {
-                if (!host.Options.OnlyProcess)
-                    continue;
-                await journals.FenceAsync(id, cancel);
-            }
-            host.Dead.Forget(id, static _ => true);
-            await journals.DeleteAsync(id, cancel);
+            else if (journals.Shared && !fenced.Contains(id))
+                strangers.Add(id);
+            else
+                await DeleteJournalAsync(id, cancel);
         }
+        strangers.RemoveAll(id => !abandoned(id));
+        await SweepStrangersAsync(strangers, cancel);
+    }
+
+    /// <summary>
+    /// Journals that others wrote, that this process never fenced, and that no manifest listed. Their writers may live, and may have listed them since. So the
+    /// fence comes first, and then another look at all manifests: what is durable in such a journal was put before the fence, hence after the swap that listed
+    /// it. If no manifest lists it now, all of that is sealed or its partitions are gone; whoever lists it later makes nothing durable in it.
+    /// </summary>
+    private async ValueTask SweepStrangersAsync(List<Guid> strangers, CancellationToken cancel)
+    {
+        List<Guid> dead = [];
+        foreach (var id in strangers)
+        {
+            try
+            {
+                await journals.FenceAsync(id, cancel);
+                dead.Add(id);
+            }
+            catch (IOException e) when (e is JournalCorruptException or UnsupportedFormatException)
+            {
+                _log.LogWarning("Journal {Journal} is listed by no manifest, and is left alone: {Reason}", id, e.Message);
+            }
+        }
+        if (dead.Count == 0)
+            return;
+        var listed = await ListedJournalsAsync(cancel);
+        foreach (var id in dead)
+        {
+            if (!listed.Contains(id))
+                await DeleteJournalAsync(id, cancel);
+        }
+    }
+
+    /// <summary>The journals that any manifest in the store lists, whether the catalogue knows its partition or not.</summary>
+    private async ValueTask<HashSet<Guid>> ListedJournalsAsync(CancellationToken cancel)
+    {
+        HashSet<PartitionId> partitions = [];
+        await foreach (var info in host.Store.ListAsync(SegmentNames.PartitionsPrefix, cancel))
+        {
+            if (ManifestNames.PartitionOf(info.Name) is { } partition)
+                partitions.Add(partition);
+        }
+        HashSet<Guid> listed = [];
+        foreach (var partition in partitions)
+        {
+            if (await host.Manifests.LoadAsync(partition, cancel) is not { } stored)
+                continue;
+            foreach (var journal in ManifestCodec.Decode(partition, stored.Content.Span).Journals)
+                listed.Add(journal.JournalId);
+        }
+        return listed;
+    }
+
+    private async ValueTask DeleteJournalAsync(Guid id, CancellationToken cancel)
+    {
+        host.Dead.Forget(id, static _ => true);
+        await journals.DeleteAsync(id, cancel);
     }
 
     private async ValueTask<Named?> ReadAsync(PartitionId partition, CancellationToken cancel)
