@@ -34,13 +34,70 @@ internal static class OffsetLookups
             case LatestTiered or EarliestPendingUpload:
                 return NotFound;
             case MaxTimestamp:
-                var max = log.MaxTimestamp(limit);
-                return max < 0 ? NotFound : await SearchAsync(log, max, limit, maxDecompressedBytes, cancel);
+                return await MaxAsync(log, limit, maxDecompressedBytes, cancel);
             case < 0:
                 return new OffsetLookup(ErrorCode.UnsupportedVersion);
             default:
                 return await SearchAsync(log, timestamp, limit, maxDecompressedBytes, cancel);
         }
+    }
+
+    /// <summary>
+    /// The record with the largest timestamp, among those that are still there. Kafka may name one that DeleteRecords has removed, as long as its segment
+    /// is there; nobody could read it.
+    /// </summary>
+    private static async ValueTask<OffsetLookup> MaxAsync(PartitionLog log, long limit, int maxDecompressedBytes, CancellationToken cancel)
+    {
+        var known = await log.TimestampsAsync(limit, cancel);
+        if (known.Status != LogStatus.Ok)
+            return new OffsetLookup(LogErrors.CodeOf(known.Status));
+        var best = await ScanMaxAsync(log, known.MixedUpTo, maxDecompressedBytes, cancel);
+        return best.Error != ErrorCode.None || best.Timestamp >= known.Max ? best : await SearchAsync(log, known.Max, limit, maxDecompressedBytes, cancel);
+    }
+
+    /// <summary>The first of the records with the largest timestamp from the log's start on and below an offset.</summary>
+    private static async ValueTask<OffsetLookup> ScanMaxAsync(PartitionLog log, long end, int maxDecompressedBytes, CancellationToken cancel)
+    {
+        var best = NotFound;
+        var start = log.LogStartOffset;
+        for (var offset = start; offset < end;)
+        {
+            var read = await log.ReadAsync(offset, ScanBytes, true, end, cancel);
+            using (read.Hold)
+            {
+                if (read.Status != LogStatus.Ok)
+                    return new OffsetLookup(LogErrors.CodeOf(read.Status));
+                var rest = read.Batches;
+                if (rest.IsEmpty)
+                    return best;
+                while (RecordBatchHeader.TryRead(rest, out var header))
+                {
+                    try
+                    {
+                        if (header.MaxTimestamp > best.Timestamp)
+                            best = Later(rest, best, start, maxDecompressedBytes);
+                    }
+                    catch (CorruptRecordsException)
+                    {
+                        return new OffsetLookup(ErrorCode.CorruptMessage);
+                    }
+                    offset = header.NextOffset;
+                    rest = rest.Slice(header.SizeInBytes);
+                }
+            }
+        }
+        return best;
+    }
+
+    private static OffsetLookup Later(in ReadOnlySequence<byte> batches, OffsetLookup best, long start, int maxDecompressedBytes)
+    {
+        using var opened = OpenedRecords.Open(batches, maxDecompressedBytes);
+        foreach (var record in opened)
+        {
+            if (record.Timestamp > best.Timestamp && record.Offset >= start)
+                best = new OffsetLookup(ErrorCode.None, record.Timestamp, record.Offset, opened.Header.PartitionLeaderEpoch);
+        }
+        return best;
     }
 
     private static async ValueTask<OffsetLookup> SearchAsync(PartitionLog log, long timestamp, long limit, int maxDecompressedBytes, CancellationToken cancel)

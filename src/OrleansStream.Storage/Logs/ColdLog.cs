@@ -88,18 +88,35 @@ internal sealed class ColdLog(PartitionId id, OwnedManifest manifest, SegmentRea
         return new LogRead(LogStatus.Ok, default, null);
     }
 
-    public long MaxTimestamp(HotSegment hot, long upTo)
+    /// <summary>What is known of timestamps without reading a batch. Errors as <see cref="SegmentReader"/>.</summary>
+    public async ValueTask<LiveTimestamps> TimestampsAsync(HotSegment hot, long upTo, CancellationToken cancel)
     {
         var parts = hot.Parts;
         var current = manifest.Current;
-        var max = RecordBatchLayout.NoTimestamp;
+        var start = current.LogStartOffset;
+        var (max, mixedUpTo) = (RecordBatchLayout.NoTimestamp, start);
+        void Add(long baseOffset, long lastOffset, long maxTimestamp)
+        {
+            if (baseOffset >= start)
+                max = Math.Max(max, maxTimestamp);
+            else if (lastOffset >= start)
+                mixedUpTo = Math.Max(mixedUpTo, Math.Min(lastOffset + 1, upTo));
+        }
         foreach (var index in current.Indexes)
-            max = Math.Max(max, index.MaxTimestamp);
+        {
+            if (index.BaseOffset >= start)
+            {
+                Add(index.BaseOffset, index.LastOffset, index.MaxTimestamp);
+                continue;
+            }
+            foreach (var run in await LoadAsync(index, cancel))
+                Add(run.BaseOffset, run.LastOffset, run.MaxTimestamp);
+        }
         foreach (var run in current.Runs)
-            max = Math.Max(max, run.MaxTimestamp);
+            Add(run.BaseOffset, run.LastOffset, run.MaxTimestamp);
         foreach (var part in parts)
-            max = Math.Max(max, part.MaxTimestamp(upTo));
-        return max;
+            Add(part.BaseOffset, part.NextOffset - 1, part.MaxTimestamp(upTo));
+        return new LiveTimestamps(LogStatus.Ok, max, mixedUpTo);
     }
 
     private async ValueTask<LogRead?> FindTimestampAsync(ImmutableArray<SealedRun> runs, long timestamp, long upTo, CancellationToken cancel)

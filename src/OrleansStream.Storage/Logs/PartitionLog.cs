@@ -181,8 +181,22 @@ public sealed class PartitionLog
     public ValueTask<LogRead> FindTimestampAsync(long timestamp, long upTo, CancellationToken cancel) =>
         Guarded(_cold.FindTimestampAsync(_hot, timestamp, Math.Min(upTo, HighWatermark), cancel));
 
-    /// <summary>The largest timestamp of any batch below <paramref name="upTo"/>, in milliseconds; -1 where there is none.</summary>
-    public long MaxTimestamp(long upTo) => _cold.MaxTimestamp(_hot, Math.Min(upTo, HighWatermark));
+    /// <summary>What is known of timestamps below <paramref name="upTo"/> without reading a batch.</summary>
+    public async ValueTask<LiveTimestamps> TimestampsAsync(long upTo, CancellationToken cancel)
+    {
+        try
+        {
+            return await _cold.TimestampsAsync(_hot, Math.Min(upTo, HighWatermark), cancel);
+        }
+        catch (Ports.ObjectNotFoundException e)
+        {
+            return new LiveTimestamps(await StatusOfMissingAsync(e), RecordBatchLayout.NoTimestamp, LogStartOffset);
+        }
+        catch (IOException e)
+        {
+            return new LiveTimestamps(StatusOf(e), RecordBatchLayout.NoTimestamp, LogStartOffset);
+        }
+    }
 
     /// <summary>The largest leader epoch not above the given one, and the offset after its last record; (-1, -1) where it is not known.</summary>
     public (int LeaderEpoch, long EndOffset) EndOfEpoch(int leaderEpoch) => _epochs.EndOf(leaderEpoch, EndOffset);
@@ -321,19 +335,57 @@ public sealed class PartitionLog
         {
             return await reading;
         }
-        catch (Ports.StoreUnavailableException)
+        catch (Ports.ObjectNotFoundException e)
         {
-            return new LogRead(LogStatus.StoreUnavailable, default, null);
+            return new LogRead(await StatusOfMissingAsync(e), default, null);
         }
-        catch (LogCorruptException) when (Retired)
+        catch (IOException e)
         {
-            // Its hot memory went while this read was on its way: another log serves the partition.
-            return new LogRead(LogStatus.NotLeader, default, null);
+            return new LogRead(StatusOf(e), default, null);
         }
-        catch (Exception e) when (e is SegmentCorruptException or LogCorruptException or UnsupportedFormatException or Ports.ObjectNotFoundException)
+    }
+
+    /// <summary>
+    /// A sealed object is gone: damage, unless another process leads the partition by now, and has deleted records that this one still believes to be there.
+    /// </summary>
+    private async ValueTask<LogStatus> StatusOfMissingAsync(Ports.ObjectNotFoundException error)
+    {
+        if (Status != LogStatus.Ok)
+            return LogStatus.NotLeader;
+        try
         {
-            _logger.LogError(e, "Partition {Partition}: sealed data cannot be read.", Id);
-            return new LogRead(LogStatus.Corrupt, default, null);
+            if (await _host.Manifests.LoadAsync(Id, CancellationToken.None) is { } stored && ManifestCodec.Decode(Id, stored.Content.Span).LeaderEpoch == LeaderEpoch)
+                return StatusOf(error);
+        }
+        catch (IOException e)
+        {
+            return StatusOf(e);
+        }
+        StepDown(LogStatus.NotLeader);
+        return LogStatus.NotLeader;
+    }
+
+    /// <summary>What a failed read of sealed data is to the reader; a line in the log where it will not pass by itself.</summary>
+    private LogStatus StatusOf(IOException error)
+    {
+        switch (error)
+        {
+            case Ports.StoreUnavailableException:
+                return LogStatus.StoreUnavailable;
+            case LogCorruptException when Retired:
+                // Its hot memory went while this read was on its way: another log serves the partition.
+                return LogStatus.NotLeader;
+            default:
+                _logger.LogError(error, "Partition {Partition}: sealed data cannot be read.", Id);
+                return LogStatus.Corrupt;
         }
     }
 }
+
+/// <summary>The timestamps of a log, as far as they are known without reading a batch.</summary>
+/// <param name="Status">How the look ended.</param>
+/// <param name="Max">The largest of the runs and hot parts that lie behind the log's start as a whole, in milliseconds; -1 where there is none.</param>
+/// <param name="MixedUpTo">
+/// Where the run or part ends in which the log begins: of the records before, only reading them tells which are still there. The log's start where none does.
+/// </param>
+public readonly record struct LiveTimestamps(LogStatus Status, long Max, long MixedUpTo);

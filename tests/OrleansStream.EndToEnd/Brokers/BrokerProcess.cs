@@ -73,7 +73,13 @@ internal sealed class BrokerProcess : IAsyncDisposable
     /// <summary>SIGKILL: no code of the broker runs after it.</summary>
     public async Task KillAsync()
     {
-        Process.Signal(ChildProcess.SigKill);
+        if (RunsKafka)
+        {
+            // The process is a script, whose child would live on; it ends with that.
+            ChildProcess.Signal(int.Parse(await File.ReadAllTextAsync(Path.Combine(Folder, "pid"))), ChildProcess.SigKill);
+            if (!await Process.EndsWithinAsync(TimeSpan.FromSeconds(20))) throw new TimeoutException("the script goes on without its broker:\n" + Process.Printed);
+        }
+        else Process.Signal(ChildProcess.SigKill);
         await Process.DisposeAsync();
         _process = null;
     }

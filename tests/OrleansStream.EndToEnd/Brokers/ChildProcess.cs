@@ -45,6 +45,9 @@ internal sealed class ChildProcess : IAsyncDisposable
         if (!_process.HasExited) _ = Kill(_process.Id, number);
     }
 
+    /// <summary>The same to a child's child.</summary>
+    public static void Signal(int process, int number) => _ = Kill(process, number);
+
     public const int SigKill = 9, SigTerm = 15, SigCont = 18, SigStop = 19;
 
     /// <summary>Waits until it ended; false when it is still there after <paramref name="patience"/>.</summary>

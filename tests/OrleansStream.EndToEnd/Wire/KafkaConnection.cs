@@ -31,6 +31,15 @@ internal sealed class KafkaConnection : IAsyncDisposable
         return reader;
     }
 
+    /// <summary>The same under header version 2, for the flexible versions of a request (KIP-482); the answer has header version 1.</summary>
+    public async Task<WireReader> AskFlexibleAsync(short api, short version, WireWriter body)
+    {
+        // The one tagged field of this header: none.
+        var reader = await AskAsync(api, version, new WireWriter().Unsigned(0).Raw(body.Bytes.Span));
+        reader.Unsigned();
+        return reader;
+    }
+
     /// <summary>A whole request without its length: header version 1 (RequestHeader), then the body.</summary>
     public static WireWriter Request(short api, short version, int correlation, WireWriter body) =>
         new WireWriter().Int16(api).Int16(version).Int32(correlation).Text("end-to-end").Raw(body.Bytes.Span);

@@ -3,7 +3,7 @@ namespace OrleansStream.EndToEnd.Wire;
 /// <summary>The few requests that the tests themselves need, in their last versions before the flexible ones.</summary>
 internal static class KafkaRequests
 {
-    public const short Produce = 0, Fetch = 1, ListOffsets = 2, Metadata = 3, ApiVersions = 18, CreateTopics = 19, DeleteTopics = 20, InitProducerId = 22;
+    public const short Produce = 0, Fetch = 1, ListOffsets = 2, Metadata = 3, ApiVersions = 18, CreateTopics = 19, DeleteTopics = 20, DeleteRecords = 21, InitProducerId = 22;
 
     public readonly record struct ProduceAnswer(short Error, long BaseOffset, string? Message);
     public readonly record struct FetchAnswer(short Error, long HighWatermark, long LogStart, ReadOnlyMemory<byte> Records);
@@ -116,13 +116,58 @@ internal static class KafkaRequests
         return answer.Array(t => { t.Text(); return t.Array(p => { p.Int32(); var found = (p.Int16(), p.Int64(), p.Int64()); p.Int32(); return found; })[0]; })[0];
     }
 
+    /// <summary>
+    /// ListOffsets in any version, in words: "error N"; "-" for an answer without an offset; else the offset, "at" its timestamp where there is one, and
+    /// from version 4 on "epoch" and the leader epoch.
+    /// </summary>
+    public static async Task<string> ListOffsetsInAsync(this KafkaConnection connection, short version, string topic, int partition, long timestamp, int isolation = 0)
+    {
+        var flexible = version >= 6;
+        var body = new WireWriter().Int32(-1);
+        if (version >= 2) body.Int8(isolation);
+        _ = flexible ? body.Unsigned(2).CompactText(topic).Unsigned(2) : body.Int32(1).Text(topic).Int32(1);
+        body.Int32(partition);
+        if (version >= 4) body.Int32(-1);
+        body.Int64(timestamp);
+        if (flexible) body.Unsigned(0).Unsigned(0);
+        if (version >= 10) body.Int32(30_000);
+        if (flexible) body.Unsigned(0);
+
+        var answer = flexible ? await connection.AskFlexibleAsync(ListOffsets, version, body) : await connection.AskAsync(ListOffsets, version, body);
+        if (version >= 2) answer.Int32();
+        if (flexible) { answer.Unsigned(); answer.CompactText(); answer.Unsigned(); }
+        else { answer.Int32(); answer.Text(); answer.Int32(); }
+        answer.Int32();
+        var (error, at, offset) = (answer.Int16(), answer.Int64(), answer.Int64());
+        var epoch = version >= 4 ? answer.Int32() : -1;
+        if (error != 0) return $"error {error}";
+        if (offset < 0) return "-";
+        return $"{offset}{(at < 0 ? "" : $" at {at}")}{(version < 4 ? "" : $" epoch {epoch}")}";
+    }
+
+    /// <summary>DeleteRecords for one partition: (error, where its log begins now).</summary>
+    public static async Task<(short Error, long LowWatermark)> DeleteRecordsAsync(this KafkaConnection connection, string topic, int partition, long before)
+    {
+        var answer = await connection.AskAsync(DeleteRecords, 1, new WireWriter()
+            .Int32(1).Text(topic).Int32(1).Int32(partition).Int64(before).Int32(30_000));
+        answer.Int32();
+        return answer.Array(t => { t.Text(); return t.Array(p => { p.Int32(); var low = p.Int64(); return (p.Int16(), low); })[0]; })[0];
+    }
+
     /// <summary>A producer id and epoch for an idempotent producer (KIP-98).</summary>
     public static async Task<(long Id, short Epoch)> InitProducerIdAsync(this KafkaConnection connection)
     {
-        var answer = await connection.AskAsync(InitProducerId, 1, new WireWriter().Text(null).Int32(60_000));
-        answer.Int32();
-        Check(answer.Int16(), "InitProducerId");
-        return (answer.Int64(), answer.Int16());
+        const short coordinatorLoadInProgress = 14;
+        while (true)
+        {
+            var answer = await connection.AskAsync(InitProducerId, 1, new WireWriter().Text(null).Int32(60_000));
+            answer.Int32();
+            var error = answer.Int16();
+            if (error == 0) return (answer.Int64(), answer.Int16());
+            // Kafka answers before its controller has given it any ids.
+            if (error != coordinatorLoadInProgress) Check(error, "InitProducerId");
+            await Task.Delay(20);
+        }
     }
 
     private static void Check(short error, string what)

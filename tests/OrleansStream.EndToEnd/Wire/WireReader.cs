@@ -39,6 +39,20 @@ internal sealed class WireReader(ReadOnlyMemory<byte> bytes)
         }
     }
 
+    /// <summary>An unsigned variable-length integer, as flexible versions have (KIP-482).</summary>
+    public uint Unsigned()
+    {
+        uint value = 0;
+        for (var shift = 0; ; shift += 7)
+        {
+            var b = Take(1).Span[0];
+            value |= (uint)(b & 0x7f) << shift;
+            if (b < 0x80) return value;
+        }
+    }
+
+    public string CompactText() => Encoding.UTF8.GetString(Take((int)Unsigned() - 1).Span);
+
     public ReadOnlyMemory<byte>? VarBlob()
     {
         var length = VarInt();

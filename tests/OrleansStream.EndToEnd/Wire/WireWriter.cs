@@ -36,6 +36,20 @@ internal sealed class WireWriter
         }
     }
 
+    /// <summary>An unsigned variable-length integer, as flexible versions have (KIP-482).</summary>
+    public WireWriter Unsigned(uint value)
+    {
+        for (; value >= 0x80; value >>= 7) Int8((int)(value & 0x7f | 0x80));
+        return Int8((int)value);
+    }
+
+    /// <summary>A text in the compact form of flexible versions.</summary>
+    public WireWriter CompactText(string value)
+    {
+        var bytes = Encoding.UTF8.GetBytes(value);
+        return Unsigned((uint)bytes.Length + 1).Raw(bytes);
+    }
+
     public WireWriter VarBlob(ReadOnlyMemory<byte>? value) => value is { } bytes ? VarInt(bytes.Length).Raw(bytes.Span) : VarInt(-1);
 
     public WireWriter Array<T>(IReadOnlyCollection<T> items, Action<WireWriter, T> write)

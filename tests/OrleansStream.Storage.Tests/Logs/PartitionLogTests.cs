@@ -269,7 +269,7 @@ public class PartitionLogTests
         for (var i = 0; i < 50; i++)
             log.Append(Batches.Sequence(Batches.Make(1, 3000, 1, timestamp: 1000 + (i * 10))));
         await _rig.UntilAsync(() => log.SealedEndOffset > 10);
-        Assert.Equal(1490, log.MaxTimestamp(long.MaxValue));
+        Assert.Equal(new LiveTimestamps(LogStatus.Ok, 1490, 0), await log.TimestampsAsync(long.MaxValue, default));
         foreach (var (timestamp, offset) in new[] { (0, 0L), (1000, 0), (1001, 1), (1255, 26), (1490, 49) })
         {
             var read = await log.FindTimestampAsync(timestamp, long.MaxValue, default);
