@@ -29,6 +29,7 @@ public sealed class Gateway : IDisposable
         Log = logs.CreateLogger("OrleansStream.Gateway");
         Sessions = new FetchSessionCache(Options.FetchSessionSlots, time);
         Apis = new SupportedApis(AllHandlers.Make());
+        Receiving = new RequestMemory(() => Options.MaxReceivingBytes);
         _connections = new ConnectionSet(options, time, Log);
     }
 
@@ -39,6 +40,9 @@ public sealed class Gateway : IDisposable
     public SupportedApis Apis { get; }
     public GatewayMetrics Metrics { get; } = new();
     public FetchSessionCache Sessions { get; }
+
+    /// <summary>What requests hold that are being received.</summary>
+    internal RequestMemory Receiving { get; }
 
     /// <summary>Cancelled when the broker stops: waiting fetches answer with what there is, connections read no more.</summary>
     public CancellationToken Stopping => _stopping.Token;

@@ -6,6 +6,12 @@ public sealed record GatewayOptions
     /// <summary>The largest request that is read (socket.request.max.bytes).</summary>
     public int MaxRequestBytes { get; init; } = 100 * 1024 * 1024;
 
+    /// <summary>
+    /// What all connections together may hold of requests that are being received (queued.max.request.bytes), give or take one request; no bound where it
+    /// is not positive.
+    /// </summary>
+    public long MaxReceivingBytes { get; init; } = 256 * 1024 * 1024;
+
     /// <summary>The most that one Fetch returns, whatever it asks for (fetch.max.bytes).</summary>
     public int MaxFetchBytes { get; init; } = 55 * 1024 * 1024;
 

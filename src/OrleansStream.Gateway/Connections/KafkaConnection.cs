@@ -16,6 +16,9 @@ internal sealed class KafkaConnection
 {
     private const int SizeBytes = sizeof(int);
 
+    // A request that has not come at once is received in steps of this size, each of which may have to wait for memory.
+    private const int StepBytes = 1024 * 1024;
+
     private readonly Gateway _gateway;
     private readonly Peer _peer;
     private readonly PipeReader _input;
@@ -88,21 +91,41 @@ internal sealed class KafkaConnection
             int size = ReadSize(buffer);
             if (size < 0 || size > _gateway.Options.MaxRequestBytes)
                 throw new ProtocolException($"a request of {size} bytes, where {_gateway.Options.MaxRequestBytes} is the most");
-            if (buffer.Length < SizeBytes + (long)size)
-            {
-                // Examined up to the start only: what is examined does not count towards ReadAtLeast.
-                _input.AdvanceTo(buffer.Start);
-                buffer = await ReadAsync(SizeBytes + size);
-                if (buffer.Length < SizeBytes + (long)size)
-                    return;
-            }
-            Volatile.Write(ref _serving, true);
-            bool goesOn = await ServeAsync(buffer.Slice(SizeBytes, size));
-            Volatile.Write(ref _lastActive, _gateway.Time.GetTimestamp());
-            Volatile.Write(ref _serving, false);
-            if (!goesOn)
+            bool whole = buffer.Length >= SizeBytes + (long)size;
+            if (!(whole ? await ServeWholeAsync(buffer.Slice(SizeBytes, size)) : await ReceiveAsync(buffer, SizeBytes + size, stopping)))
                 return;
         }
+    }
+
+    /// <summary>Receives the rest of a request and serves it. False: read no more.</summary>
+    private async ValueTask<bool> ReceiveAsync(ReadOnlySequence<byte> buffer, int length, CancellationToken stopping)
+    {
+        using RequestMemory.Share share = _gateway.Receiving.Begin();
+        for (long had = 0; buffer.Length < length;)
+        {
+            int next = (int)Math.Min(length, buffer.Length + StepBytes);
+            // Examined up to the start only: what is examined does not count towards ReadAtLeast.
+            _input.AdvanceTo(buffer.Start);
+            if (share.Grow(next - had) is { } memory)
+            {
+                using var end = CancellationTokenSource.CreateLinkedTokenSource(_closed, stopping);
+                await memory.WaitAsync(end.Token);
+            }
+            had = next;
+            buffer = await ReadAsync(next);
+            if (buffer.Length < next)
+                return false;
+        }
+        return await ServeWholeAsync(buffer.Slice(SizeBytes, length - SizeBytes));
+    }
+
+    private async ValueTask<bool> ServeWholeAsync(ReadOnlySequence<byte> frame)
+    {
+        Volatile.Write(ref _serving, true);
+        bool goesOn = await ServeAsync(frame);
+        Volatile.Write(ref _lastActive, _gateway.Time.GetTimestamp());
+        Volatile.Write(ref _serving, false);
+        return goesOn;
     }
 
     private async ValueTask<ReadOnlySequence<byte>> ReadAsync(int atLeast)

@@ -25,6 +25,7 @@ internal sealed class LiveOptions(BrokerEngine engine, string place)
     private GatewayOptions From(BrokerSettings settings) => new()
     {
         MaxRequestBytes = settings.SocketRequestMaxBytes,
+        MaxReceivingBytes = settings.QueuedMaxRequestBytes > 0 ? settings.QueuedMaxRequestBytes : settings.MemoryBudgetBytes / 4,
         MaxFetchBytes = settings.FetchMaxBytes,
         FetchSessionSlots = settings.FetchSessionCacheSlots,
         AutoCreateTopics = settings.AutoCreateTopics,
