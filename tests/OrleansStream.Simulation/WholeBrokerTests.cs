@@ -44,6 +44,8 @@ public sealed class WholeBrokerTests(ITestOutputHelper output)
     [InlineData(typeof(ReplaysTooLittle))]
     [InlineData(typeof(FencesNobody))]
     [InlineData(typeof(TakesExistsForSuccess))]
+    [InlineData(typeof(ForgetsDeletions))]
+    [InlineData(typeof(DeletesTooMuch))]
     public void A_defect_put_in_on_purpose_is_found(Type mutation)
     {
         for (var seed = 0; seed < 40; seed++)

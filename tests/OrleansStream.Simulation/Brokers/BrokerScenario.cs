@@ -4,6 +4,7 @@ using OrleansStream.Simulation.Kit;
 using OrleansStream.Storage.Journals;
 using OrleansStream.Storage.Journals.Blob;
 using OrleansStream.Storage.Journals.Disk;
+using OrleansStream.Storage.Logs;
 using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Simulation;
@@ -13,7 +14,7 @@ namespace OrleansStream.Simulation;
 /// the partitions from each other; over a disk there is one at a time. In the end all faults stop, a last broker reads everything, ends in good
 /// order, and another reads everything again.
 /// </summary>
-/// <remarks>Not covered yet: deletion of topics, retention, changes of configuration, transactions and groups.</remarks>
+/// <remarks>Not covered yet: transactions and groups.</remarks>
 internal sealed class BrokerScenario
 {
     private const string Topic = "t";
@@ -60,9 +61,15 @@ internal sealed class BrokerScenario
         return _mutation?.Journals(journals, process) ?? journals;
     }
 
+    private IObjectStore Store(SimulatedProcess process)
+    {
+        var store = _store.Connect(process);
+        return _mutation?.Manifests(store) ?? store;
+    }
+
     private async Task RunAsync()
     {
-        var brokers = Enumerable.Range(0, _shared ? 2 : 1).Select(i => new SimulatedBroker(_world, $"broker{i}", _store, Journals)).ToList();
+        var brokers = Enumerable.Range(0, _shared ? 2 : 1).Select(i => new SimulatedBroker(_world, $"broker{i}", Store, Journals)).ToList();
         var supervised = brokers.Select(b => b.SuperviseAsync()).ToList();
         await CreateTopicAsync(brokers);
         var clients = new SimulatedClients(_world, History, brokers, Topic, _partitions);
@@ -76,6 +83,8 @@ internal sealed class BrokerScenario
             reading.Add(clients.ReadAsync());
         }
 
+        var admin = new SimulatedAdmin(_world, History, clients, Topic, _partitions);
+        reading.Add(admin.ActAsync());
         _store.Faults = _world.Chance(0.7) ? StoreFaults.Some : StoreFaults.None;
         var end = _world.NowTicks + s_length.Ticks;
         while (_world.NowTicks < end)
@@ -87,35 +96,34 @@ internal sealed class BrokerScenario
         // All faults end, and everything must come to an end by itself.
         _store.Faults = StoreFaults.None;
         _disk.Faults = DiskFaults.None;
-        clients.Stopping = true;
+        clients.Stopping = admin.Stopping = true;
         await Within(TimeSpan.FromSeconds(200), Task.WhenAll(writing), "the producers still wait for an acknowledgement");
-        await Within(TimeSpan.FromSeconds(200), Task.WhenAll(reading), "the readers still wait for an answer");
+        await Within(TimeSpan.FromSeconds(200), Task.WhenAll(reading), "the readers or the administrator still wait for an answer");
         brokers.ForEach(b => b.StopSupervising());
         await Task.WhenAll(supervised);
 
-        await ReadEverythingAsync("last", clients, inGoodOrder: true);
-        await ReadEverythingAsync("after", clients, inGoodOrder: false, alsoWhile: JournalsGoAsync);
+        await ReadEverythingAsync("last", clients, admin.CheckAsync, inGoodOrder: true);
+        await ReadEverythingAsync("after", clients, LeftoversGoAsync, inGoodOrder: false);
         Summary = $"{History.Acknowledgements} acknowledged, {History.Reads} read, {History.Reigns} reigns, {brokers.Sum(b => b.Starts)} starts, "
-            + $"{_watch.Entries} journal entries let go, {_world.Steps} steps";
+            + $"{admin.Deletions} deletions of records, {admin.TopicsDeleted} of topics, {admin.Changes} changes, {_watch.Entries} journal entries let go, {_world.Steps} steps";
     }
 
-    private async Task ReadEverythingAsync(string name, SimulatedClients clients, bool inGoodOrder, Func<SimulatedBroker, Task>? alsoWhile = null)
+    private async Task ReadEverythingAsync(string name, SimulatedClients clients, Func<SimulatedBroker, Task> also, bool inGoodOrder)
     {
-        var broker = new SimulatedBroker(_world, name, _store, Journals);
+        var broker = new SimulatedBroker(_world, name, Store, Journals);
         var process = new SimulatedProcess(_world, name);
         await broker.StartAsync(process);
-        for (var i = 0; i < _partitions; i++)
+        foreach (var topic in broker.Engine!.Cluster.TopicsByName.Values.Where(t => !History.IsDoomed(t.Id)).OrderBy(t => t.Name, StringComparer.Ordinal))
         {
-            var reading = clients.ReadAllAsync(broker, i);
-            await Within(TimeSpan.FromSeconds(100), reading, "the log cannot be read");
-            var (log, watermark) = await reading;
-            History.Final(clients.Partition(broker, i)!.Value, log, watermark);
+            for (var i = 0; i < topic.Partitions.Count; i++)
+            {
+                var reading = clients.ReadAllAsync(broker, topic.Name, i);
+                await Within(TimeSpan.FromSeconds(100), reading, "the log cannot be read");
+                History.Final(await reading);
+            }
         }
 
-        if (alsoWhile is not null)
-        {
-            await Within(TimeSpan.FromSeconds(100), alsoWhile(broker), "data of dead journals that nobody lists is still there");
-        }
+        await Within(TimeSpan.FromSeconds(100), also(broker), "what nobody names any more is still there");
 
         if (inGoodOrder)
         {
@@ -125,14 +133,15 @@ internal sealed class BrokerScenario
         process.Crash();
     }
 
-    /// <summary>The data of every dead journal goes, and its markers stay.</summary>
-    private async Task JournalsGoAsync(SimulatedBroker broker)
+    /// <summary>The data of every dead journal goes (and its markers stay), and everything of every deleted topic.</summary>
+    private async Task LeftoversGoAsync(SimulatedBroker broker)
     {
-        while (_shared)
+        var process = broker.Process!;
+        while (true)
         {
-            var process = broker.Process!;
-            var left = await process.CallAsync(() => Journals(process).ListAsync(default));
-            if (left.Count <= 1)
+            var journals = await process.CallAsync(() => Journals(process).ListAsync(default));
+            if ((journals.Count <= 1 || !_shared)
+                && !_store.Objects.Keys.Any(n => ManifestNames.PartitionOf(n) is { } partition && History.Gone.Contains(partition.TopicId)))
             {
                 return;
             }
@@ -209,7 +218,7 @@ internal sealed class BrokerScenario
     /// <summary>No fault of this simulation damages what is stored: a broker that says so is wrong, or has done it.</summary>
     private void Listen(string line)
     {
-        foreach (var word in (ReadOnlySpan<string>)["contradict", "should follow", "damaged", "no longer there", "Critical", "cannot be read"])
+        foreach (var word in (ReadOnlySpan<string>)["contradict", "should follow", "damaged", "no longer there", "Critical", "data cannot be read"])
         {
             if (line.Contains(word, StringComparison.Ordinal) && !line.Contains("Another process has begun to serve", StringComparison.Ordinal))
             {

@@ -57,6 +57,11 @@ internal sealed class DeletionWatch(SimulatedObjectStore store, History history)
     void IJournalReplay.Entry(ReplayedEntry entry)
     {
         Entries++;
+        if (history.IsDoomed(entry.Partition.TopicId))
+        {
+            return;
+        }
+
         if (!store.Objects.TryGetValue(ManifestNames.Manifest(entry.Partition), out var stored))
         {
             history.Broken("I5", entry.Partition, $"{_what} went, with offsets {entry.BaseOffset} to {entry.LastOffset}, and there is no manifest");

@@ -1,3 +1,4 @@
+using OrleansStream.Broker.Partitions;
 using OrleansStream.Simulation.Kit;
 using OrleansStream.Storage;
 
@@ -6,23 +7,29 @@ namespace OrleansStream.Simulation;
 /// <summary>One record as a reader saw it.</summary>
 public readonly record struct SeenRecord(long Offset, long Value, int LeaderEpoch);
 
+/// <summary>A whole log as the last reader saw it.</summary>
+public sealed record FinalLog(PartitionId Partition, IReadOnlyList<SeenRecord> Records, long Start, long Watermark, long SizeBytes);
+
 /// <summary>
 /// All that clients were told, checked against the invariants of docs/architecture.md as it comes and once more at the end:
 /// <list type="bullet">
-/// <item>I1 an acknowledged record (acks=all) is readable at its offset with the same bytes; the idempotent producer's exactly once</item>
+/// <item>I1 an acknowledged record (acks=all) is readable at its offset with the same bytes, the idempotent producer's exactly once, until retention or a
+/// deletion removes it: the log begins where somebody asked for, or where retention could bring it, and what was said to be deleted stays so</item>
 /// <item>I2 two reads of one offset never differ, and nothing is read that nobody produced</item>
-/// <item>I3 the high watermark never goes back, within a leader epoch and from one to the next</item>
+/// <item>I3 the high watermark never goes back, within a leader epoch and from one to the next; nor does the log's start</item>
 /// <item>I4 a leader epoch has one owner, and an older epoch makes nothing durable once a newer one serves</item>
 /// <item>I5 is checked by <see cref="DeletionWatch"/></item>
 /// </list>
 /// </summary>
 public sealed class History(SimulationScheduler world)
 {
-    private sealed class Reign(string owner, long firstWatermark)
+    private sealed class Reign(string owner, long firstWatermark, long firstStart)
     {
         public readonly string Owner = owner;
         public readonly long FirstWatermark = firstWatermark;
+        public readonly long FirstStart = firstStart;
         public long Watermark = firstWatermark;
+        public long Start = firstStart;
     }
 
     private sealed record Fact(long Value, string How);
@@ -32,11 +39,15 @@ public sealed class History(SimulationScheduler world)
         public readonly Dictionary<long, Fact> Acknowledged = [];
         public readonly Dictionary<long, Fact> Read = [];
         public readonly HashSet<long> Produced = [];
-        public readonly HashSet<long> OnceOnly = [];
         public readonly SortedDictionary<int, Reign> Reigns = [];
+        public readonly Deletions Deletions = new();
     }
 
     private readonly Dictionary<PartitionId, PartitionHistory> _partitions = [];
+    private readonly Dictionary<string, Guid> _made = [];
+    private readonly HashSet<Guid> _doomed = [];
+    private readonly HashSet<Guid> _gone = [];
+    private long _retention = long.MaxValue;
 
     public int Acknowledgements { get; private set; }
     public int Reads { get; private set; }
@@ -46,12 +57,14 @@ public sealed class History(SimulationScheduler world)
     public void Producing(PartitionId partition, long value) => Of(partition).Produced.Add(value);
 
     /// <summary>A process leads a partition under an epoch and shows this high watermark.</summary>
-    public void Leads(PartitionId partition, int epoch, string owner, long watermark)
+    public void Leads(IPartition leader, string owner)
     {
+        // The start first: it is never above a high watermark that is read later.
+        var (partition, epoch, start, watermark) = (leader.Id, leader.LeaderEpoch, leader.LogStartOffset, leader.HighWatermark);
         var history = Of(partition);
         if (!history.Reigns.TryGetValue(epoch, out var reign))
         {
-            history.Reigns[epoch] = reign = new Reign(owner, watermark);
+            history.Reigns[epoch] = reign = new Reign(owner, watermark, start);
             world.Logs.Add(world.NowTicks, "history", $"partition {partition.Index}: {owner} leads in epoch {epoch}, high watermark {watermark}");
         }
 
@@ -65,7 +78,12 @@ public sealed class History(SimulationScheduler world)
             Broken("I3", partition, $"the high watermark went from {reign.Watermark} back to {watermark} in leader epoch {epoch} of {owner}");
         }
 
-        reign.Watermark = watermark;
+        if (start < reign.Start || start > watermark)
+        {
+            Broken("I3", partition, $"the log's start went from {reign.Start} to {start} below {watermark} in leader epoch {epoch} of {owner}");
+        }
+
+        (reign.Watermark, reign.Start) = (watermark, start);
         foreach (var (other, rival) in history.Reigns)
         {
             var (older, newer) = other < epoch ? (rival, reign) : (reign, rival);
@@ -73,6 +91,11 @@ public sealed class History(SimulationScheduler world)
             {
                 Broken("I3", partition, $"the high watermark was {older.Watermark} in an epoch of {older.Owner}, and {newer.FirstWatermark} "
                     + $"when {newer.Owner} served a newer one (epochs {Math.Min(other, epoch)} and {Math.Max(other, epoch)})");
+            }
+
+            if (other != epoch && older.Start > newer.FirstStart)
+            {
+                Broken("I3", partition, $"the log began at {older.Start} in an epoch of {older.Owner}, and at {newer.FirstStart} when {newer.Owner} served a newer one");
             }
         }
     }
@@ -94,7 +117,6 @@ public sealed class History(SimulationScheduler world)
         }
 
         history.Acknowledged[offset] = fact;
-        history.OnceOnly.Add(value);
     }
 
     /// <summary>A record was read below a high watermark.</summary>
@@ -134,14 +156,58 @@ public sealed class History(SimulationScheduler world)
         }
     }
 
-    /// <summary>The whole log, read when all faults are over.</summary>
-    public void Final(PartitionId partition, IReadOnlyList<SeenRecord> log, long watermark)
+    /// <summary>Somebody asks that a partition begins at an offset; -1 at its high watermark.</summary>
+    public void Deleting(PartitionId partition, long before) => Of(partition).Deletions.Asked(before);
+
+    /// <summary>... and was told that it begins there.</summary>
+    public void Deleted(PartitionId partition, long before, long start) => Of(partition).Deletions.Done(before, start);
+
+    /// <summary>Retention may be asked to keep no more than this, from now on.</summary>
+    public void Retaining(long bytes) => _retention = Math.Min(_retention, bytes);
+
+    /// <summary>A topic was made under a name.</summary>
+    public void TopicMade(string name, Guid id) => _made[name] = id;
+
+    /// <summary>Somebody asks that a topic goes: nothing is promised of it any more.</summary>
+    public void TopicGoes(Guid id) => _doomed.Add(id);
+
+    /// <summary>... and was told that it went.</summary>
+    public void TopicGone(Guid id) => _gone.Add(id);
+
+    /// <summary>Whether somebody has asked that the topic goes.</summary>
+    public bool IsDoomed(Guid id) => _doomed.Contains(id);
+
+    /// <summary>The topics that are gone for certain.</summary>
+    public IReadOnlyCollection<Guid> Gone => _gone;
+
+    /// <summary>The topic that has a name in the end; null where none has.</summary>
+    public void Topics(string name, Guid? there)
     {
+        if (there is { } id && _gone.Contains(id))
+        {
+            Broken("I1", null, $"topic '{name}' ({id:N}) was deleted and is there again");
+        }
+
+        if (_made.TryGetValue(name, out var made) && !_doomed.Contains(made) && there != made)
+        {
+            Broken("I1", null, $"topic '{name}' ({made:N}), which nobody deleted, is lost");
+        }
+    }
+
+    /// <summary>The whole log, read when all faults are over.</summary>
+    public void Final(FinalLog log)
+    {
+        var partition = log.Partition;
         var history = Of(partition);
-        var offset = 0L;
+        if (history.Deletions.Fault(log, _retention) is { } fault)
+        {
+            Broken("I1", partition, fault);
+        }
+
+        var offset = log.Start;
         var epoch = -1;
         var times = new Dictionary<long, int>();
-        foreach (var record in log)
+        foreach (var record in log.Records)
         {
             if (record.Offset != offset++)
             {
@@ -155,12 +221,12 @@ public sealed class History(SimulationScheduler world)
 
             epoch = record.LeaderEpoch;
             times[record.Value] = times.GetValueOrDefault(record.Value) + 1;
-            Read(partition, record, watermark, "the final reader");
+            Read(partition, record, log.Watermark, "the final reader");
         }
 
-        if (offset != watermark)
+        if (offset != log.Watermark)
         {
-            Broken("I1", partition, $"the log ends at {offset}, its high watermark is {watermark}");
+            Broken("I1", partition, $"the log ends at {offset}, its high watermark is {log.Watermark}");
         }
 
         foreach (var (at, fact) in history.Acknowledged)
@@ -179,17 +245,24 @@ public sealed class History(SimulationScheduler world)
             }
         }
 
-        foreach (var value in history.OnceOnly)
+        foreach (var (at, fact) in history.Acknowledged)
         {
-            if (times.GetValueOrDefault(value) != 1)
+            // Once where it was acknowledged, or nowhere once that has been deleted.
+            if (times.GetValueOrDefault(fact.Value) is var count && count != (at >= log.Start ? 1 : 0))
             {
-                Broken("I1", partition, $"value {value} of an idempotent producer is there {times.GetValueOrDefault(value)} times");
+                Broken("I1", partition, $"value {fact.Value} of an idempotent producer, acknowledged at {at}, is there {count} times");
             }
         }
     }
 
-    public void Broken(string invariant, PartitionId? partition, string what) =>
-        world.Fail($"{invariant} is broken{(partition is { } p ? $" in partition {p.Index}" : "")}: {what}");
+    /// <summary>Ends the run. Of a topic that somebody has asked to go, nothing is promised.</summary>
+    public void Broken(string invariant, PartitionId? partition, string what)
+    {
+        if (partition is not { } p || !_doomed.Contains(p.TopicId))
+        {
+            world.Fail($"{invariant} is broken{(partition is { } of ? $" in partition {of.Index}" : "")}: {what}");
+        }
+    }
 
     private string Now => $"{TimeSpan.FromTicks(world.NowTicks)}";
 

@@ -3,6 +3,7 @@ using OrleansStream.Simulation.Kit;
 using OrleansStream.Storage;
 using OrleansStream.Storage.Journals;
 using OrleansStream.Storage.Journals.Blob;
+using OrleansStream.Storage.Logs;
 using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Simulation;
@@ -10,7 +11,12 @@ namespace OrleansStream.Simulation;
 /// <summary>A defect put in on purpose: the simulation has to find it, or it proves nothing.</summary>
 internal class Mutation
 {
+    /// <summary>The store as journals see it.</summary>
     public virtual IObjectStore Store(IObjectStore store) => store;
+
+    /// <summary>The store as everything else sees it.</summary>
+    public virtual IObjectStore Manifests(IObjectStore store) => store;
+
     public virtual IJournalSystem Journals(IJournalSystem journals, SimulatedProcess process) => journals;
 }
 
@@ -127,6 +133,35 @@ internal sealed class TakesExistsForSuccess : Mutation
     }
 }
 
+/// <summary>That records were deleted is not stored.</summary>
+internal sealed class ForgetsDeletions : Mutation
+{
+    public override IObjectStore Manifests(IObjectStore store) => new LogStarts(store, static _ => 0);
+}
+
+/// <summary>Of what is deleted, a record too many goes.</summary>
+internal sealed class DeletesTooMuch : Mutation
+{
+    public override IObjectStore Manifests(IObjectStore store) => new LogStarts(store, static start => start == 0 ? 0 : start + 1);
+}
+
+/// <summary>Manifests are stored with another start of the log than their owner wanted.</summary>
+internal sealed class LogStarts(IObjectStore inner, Func<long, long> change) : MutatedStore(inner)
+{
+    public override ValueTask<PutResult> CreateAsync(string name, ReadOnlySequence<byte> content, CancellationToken cancel) => Inner.CreateAsync(name, content, cancel);
+
+    public override ValueTask<PutResult> ReplaceAsync(string name, ReadOnlySequence<byte> content, string etag, CancellationToken cancel)
+    {
+        if (ManifestNames.PartitionOf(name) is { } partition && name == ManifestNames.Manifest(partition))
+        {
+            var manifest = ManifestCodec.Decode(partition, content.ToArray());
+            content = new ReadOnlySequence<byte>(ManifestCodec.Encode(partition, manifest with { LogStartOffset = change(manifest.LogStartOffset) }));
+        }
+
+        return Inner.ReplaceAsync(name, content, etag, cancel);
+    }
+}
+
 internal abstract class MutatedJournals(IJournalSystem inner) : IJournalSystem
 {
     public bool Shared => inner.Shared;
@@ -156,7 +191,7 @@ internal abstract class MutatedStore(IObjectStore inner) : IObjectStore
     protected IObjectStore Inner => inner;
     public abstract ValueTask<PutResult> CreateAsync(string name, ReadOnlySequence<byte> content, CancellationToken cancel);
 
-    public ValueTask<PutResult> ReplaceAsync(string name, ReadOnlySequence<byte> content, string etag, CancellationToken cancel) =>
+    public virtual ValueTask<PutResult> ReplaceAsync(string name, ReadOnlySequence<byte> content, string etag, CancellationToken cancel) =>
         inner.ReplaceAsync(name, content, etag, cancel);
 
     public ValueTask<StoredObject?> ReadAsync(string name, CancellationToken cancel) => inner.ReadAsync(name, cancel);

@@ -6,14 +6,16 @@ using OrleansStream.Protocol;
 using OrleansStream.Simulation.Kit;
 using OrleansStream.Storage.Journals;
 using OrleansStream.Storage.Logs;
+using OrleansStream.Storage.Ports;
 using OrleansStream.TestSupport;
 
 namespace OrleansStream.Simulation;
 
 /// <summary>One broker and its supervisor: whenever the process crashes or ends, another is started over the same store and disk.</summary>
-internal sealed class SimulatedBroker(SimulationScheduler world, string name, SimulatedObjectStore store, Func<SimulatedProcess, IJournalSystem> journals)
+internal sealed class SimulatedBroker(
+    SimulationScheduler world, string name, Func<SimulatedProcess, IObjectStore> store, Func<SimulatedProcess, IJournalSystem> journals)
 {
-    private static readonly BrokerSettings s_settings = BrokerSettingsParser.Parse([]).Settings;
+    private static readonly BrokerSettings s_settings = BrokerSettingsParser.Parse([new("log.retention.check.interval.ms", "1000")]).Settings;
     private int _generation;
     private bool _stopping;
 
@@ -66,7 +68,7 @@ internal sealed class SimulatedBroker(SimulationScheduler world, string name, Si
     public async Task StartAsync(SimulatedProcess process)
     {
         Process = process;
-        var parts = new EngineParts(process.Ports, store.Connect(process), journals(process), new ArrayChunkSource(), s_settings)
+        var parts = new EngineParts(process.Ports, store(process), journals(process), new ArrayChunkSource(), s_settings)
         {
             Log = LogOptions, FirstSweep = TimeSpan.FromSeconds(3), SweepEvery = TimeSpan.FromSeconds(5),
         };

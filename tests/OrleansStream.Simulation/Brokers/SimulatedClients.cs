@@ -1,4 +1,5 @@
 using System.Buffers;
+using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Partitions;
 using OrleansStream.Protocol;
 using OrleansStream.Simulation.Kit;
@@ -47,7 +48,7 @@ internal sealed class SimulatedClients(SimulationScheduler world, History histor
         {
             var values = Values(world.Random.Next(1, 4));
             var batch = Batches.Build(-1, -1, NowMs, values, world.Random.Next(0, 300));
-            await TryAsync(Any(), index, partition =>
+            await TryAsync(Any(), topic, index, partition =>
             {
                 Observe(partition, values);
                 return partition.AppendAsync(new ReadOnlySequence<byte>(batch), Acks.Leader, 11);
@@ -64,7 +65,7 @@ internal sealed class SimulatedClients(SimulationScheduler world, History histor
         while (!Stopping)
         {
             var from = offset;
-            var (error, next) = await TryAsync(Any(), index, partition => ReadOnceAsync(partition, from, world.Random.Next(1, 20_000)));
+            var (error, next) = await TryAsync(Any(), topic, index, partition => ReadOnceAsync(partition, from, world.Random.Next(1, 20_000)));
             if (error == ErrorCode.None)
             {
                 offset = next;
@@ -79,43 +80,45 @@ internal sealed class SimulatedClients(SimulationScheduler world, History histor
         }
     }
 
-    /// <summary>The whole log of a partition, and its high watermark.</summary>
-    public async Task<(List<SeenRecord> Log, long Watermark)> ReadAllAsync(SimulatedBroker broker, int index)
+    /// <summary>The whole log of a partition, with its bounds and its size.</summary>
+    public async Task<FinalLog> ReadAllAsync(SimulatedBroker broker, string name, int index)
     {
         var log = new List<SeenRecord>();
         while (true)
         {
-            var (error, watermark) = await broker.WithPartitionAsync(topic, index, async partition =>
+            var (error, end) = await broker.WithPartitionAsync(name, index, async partition =>
             {
-                history.Leads(partition.Id, partition.LeaderEpoch, broker.Process!.Name, partition.HighWatermark);
-                var from = log.Count == 0 ? 0 : log[^1].Offset + 1;
+                history.Leads(partition, broker.Process!.Name);
+                var from = log.Count == 0 ? partition.LogStartOffset : log[^1].Offset + 1;
                 using var read = await partition.ReadAsync(new PartitionReadRequest(from, 50_000, true, IsolationLevel.ReadUncommitted), default);
-                if (read.Error != ErrorCode.None)
+                if (read.Error == ErrorCode.OffsetOutOfRange && from < partition.LogStartOffset)
+                {
+                    // Retention has come in between.
+                    log.Clear();
+                }
+                else if (read.Error != ErrorCode.None)
                 {
                     history.Broken("I1", partition.Id, $"the final read from {from} ends with {read.Error}, high watermark {partition.HighWatermark}");
                 }
 
                 log.AddRange(Batches.Read(read.Records));
-                return partition.HighWatermark;
+                return (partition.Id, Start: partition.LogStartOffset, Watermark: partition.HighWatermark, partition.SizeBytes);
             });
-            if (error == ErrorCode.None && (log.Count == 0 ? 0 : log[^1].Offset + 1) >= watermark)
+            if (error == ErrorCode.None && (log.Count == 0 ? end.Start : log[^1].Offset + 1) >= end.Watermark)
             {
-                return (log, watermark);
+                return new FinalLog(end.Id, log.SkipWhile(r => r.Offset < end.Start).ToList(), end.Start, end.Watermark, end.SizeBytes);
             }
 
             await world.Script.Delay(TimeSpan.FromMilliseconds(20));
         }
     }
 
-    public PartitionId? Partition(SimulatedBroker broker, int index) =>
-        broker.Engine?.Cluster.TopicsByName.TryGetValue(topic, out var picture) == true ? new PartitionId(picture.Id, index) : null;
-
     private async Task<int> SendAsync(int index, List<Batch> unacknowledged, int newestEpoch)
     {
         // A copy: a broker that sleeps may carry out this request much later.
         var batches = unacknowledged.ToArray();
         var broker = Any();
-        var (error, answers) = await TryAsync(broker, index, async partition =>
+        var (error, answers) = await TryAsync(broker, topic, index, async partition =>
         {
             Observe(partition, batches.SelectMany(b => b.Values));
 
@@ -127,7 +130,7 @@ internal sealed class SimulatedClients(SimulationScheduler world, History histor
                 results.Add(await append);
             }
 
-            history.Leads(partition.Id, partition.LeaderEpoch, broker.Process!.Name, partition.HighWatermark);
+            history.Leads(partition, broker.Process!.Name);
             return (partition.Id, partition.LeaderEpoch, Results: results);
         });
         if (error != ErrorCode.None)
@@ -171,7 +174,7 @@ internal sealed class SimulatedClients(SimulationScheduler world, History histor
         using var read = await partition.ReadAsync(new PartitionReadRequest(offset, maxBytes, true, IsolationLevel.ReadUncommitted), default);
         if (read.Error != ErrorCode.None)
         {
-            return read.Error == ErrorCode.OffsetOutOfRange ? 0 : offset;
+            return read.Error == ErrorCode.OffsetOutOfRange ? partition.LogStartOffset : offset;
         }
 
         var records = Batches.Read(read.Records);
@@ -204,14 +207,23 @@ internal sealed class SimulatedClients(SimulationScheduler world, History histor
         }
     }
 
-    private async Task<(ErrorCode Error, T? Answer)> TryAsync<T>(SimulatedBroker broker, int index, Func<IPartition, ValueTask<T>> call)
+    /// <summary>One request about a partition; what it answered, or why there is no answer.</summary>
+    public Task<(ErrorCode Error, T? Answer)> TryAsync<T>(SimulatedBroker broker, string name, int index, Func<IPartition, ValueTask<T>> call) =>
+        InTimeAsync(broker.WithPartitionAsync(name, index, partition =>
+        {
+            history.Leads(partition, broker.Process!.Name);
+            return call(partition);
+        }));
+
+    /// <summary>One request about the cluster.</summary>
+    public Task<(ErrorCode Error, T? Answer)> AskAsync<T>(SimulatedBroker broker, Func<BrokerEngine, ValueTask<T>> call) =>
+        broker.Engine is { } engine && broker.Process is { Alive: true } process
+            ? InTimeAsync(process.CallAsync<(ErrorCode, T?)>(async () => (ErrorCode.None, await call(engine))))
+            : Task.FromResult<(ErrorCode, T?)>((ErrorCode.BrokerNotAvailable, default));
+
+    private async Task<(ErrorCode Error, T? Answer)> InTimeAsync<T>(Task<(ErrorCode, T?)> answer)
     {
         var timeout = world.Script.Delay(world.Between(2_000, 20_000));
-        var answer = broker.WithPartitionAsync(topic, index, partition =>
-        {
-            history.Leads(partition.Id, partition.LeaderEpoch, broker.Process!.Name, partition.HighWatermark);
-            return call(partition);
-        });
         try
         {
             // A client gives up waiting for a broker that sleeps or whose store is away.
@@ -234,9 +246,9 @@ internal sealed class SimulatedClients(SimulationScheduler world, History histor
     private static bool IsRetriable(ErrorCode error) =>
         error is ErrorCode.NotLeaderOrFollower or ErrorCode.KafkaStorageError or ErrorCode.RequestTimedOut or ErrorCode.UnknownTopicOrPartition;
 
-    private SimulatedBroker Any() => brokers[world.Random.Next(brokers.Count)];
+    public SimulatedBroker Any() => brokers[world.Random.Next(brokers.Count)];
 
-    private long[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => ++_nextValue)];
+    public long[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => ++_nextValue)];
 
     private long NowMs => world.Script.Ports.NowMilliseconds;
 }
