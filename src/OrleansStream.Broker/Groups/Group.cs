@@ -2,7 +2,7 @@ using OrleansStream.Broker.Groups.Runtime;
 
 namespace OrleansStream.Broker.Groups;
 
-/// <summary>Kafka's types of groups, as ListGroups names them.</summary>
+/// <summary>Kafka's types of groups.</summary>
 internal enum GroupType
 {
     Classic,
@@ -17,6 +17,14 @@ internal abstract class Group(string id)
 {
     public string Id { get; } = id;
     public abstract GroupType Type { get; }
+
+    /// <summary>The type as ListGroups names it.</summary>
+    public string TypeName => Type switch
+    {
+        GroupType.Classic => "classic",
+        GroupType.Consumer => "consumer",
+        _ => throw new InvalidOperationException($"{Type} has no name"),
+    };
 
     /// <summary>The state by Kafka's name, as ListGroups and DescribeGroups show it.</summary>
     public abstract string StateName { get; }

@@ -18,11 +18,11 @@ internal sealed class AdminRequests(GroupShard shard)
         List<ListGroupsResponse.ListedGroup> listed = [];
         foreach (var group in shard.State.Groups)
         {
-            if (!Passes(states, group.StateName) || !Passes(types, group.Type.ToString()))
+            if (!Passes(states, group.StateName) || !Passes(types, group.TypeName))
                 continue;
             listed.Add(new()
             {
-                GroupId = group.Id, ProtocolType = group.ProtocolTypeName, GroupState = group.StateName, GroupType = group.Type.ToString(),
+                GroupId = group.Id, ProtocolType = group.ProtocolTypeName, GroupState = group.StateName, GroupType = group.TypeName,
             });
         }
         return listed;
