@@ -42,8 +42,11 @@ internal sealed class ConsumerGroup : Group
         }
     }
 
-    /// <summary>Counts what asks for another assignment: members and subscriptions that change, topics that grow.</summary>
-    public int Epoch { get; private set; }
+    /// <summary>
+    /// Counts what asks for another assignment: members and subscriptions that change, topics that grow. It begins with 1 as in Kafka, ahead of the target
+    /// assignment's, so that the first member has one made even if it subscribes to nothing.
+    /// </summary>
+    public int Epoch { get; private set; } = 1;
 
     /// <summary>What the topics that the group reads looked like in this epoch.</summary>
     public long MetadataHash { get; private set; }

@@ -14,21 +14,21 @@ public sealed class ConsumerGroupTests
     {
         await using var rig = await ConsumerRig.StartAsync();
         var a = await rig.JoinAsync("a");
-        Assert.Equal((1, "0,1,2,3,4,5,6,7,8,9"), (a.Epoch, a.Partitions));
+        Assert.Equal((2, "0,1,2,3,4,5,6,7,8,9"), (a.Epoch, a.Partitions));
         Assert.Equal("Stable", await rig.StateAsync());
 
         var b = await rig.JoinAsync("b");
-        Assert.Equal((2, ""), (b.Epoch, b.Partitions));
+        Assert.Equal((3, ""), (b.Epoch, b.Partitions));
         Assert.Equal("Reconciling", await rig.StateAsync());
         await a.BeatAsync();
-        Assert.Equal(1, a.Epoch); // it has to give up five first
+        Assert.Equal(2, a.Epoch); // it has to give up five first
         Assert.Equal(5, a.Owned.Count);
         await b.BeatAsync();
         Assert.Empty(b.Owned);
         await a.BeatAsync();
-        Assert.Equal(2, a.Epoch);
+        Assert.Equal(3, a.Epoch);
         await b.BeatAsync();
-        Assert.Equal((2, 5), (b.Epoch, b.Owned.Count));
+        Assert.Equal((3, 5), (b.Epoch, b.Owned.Count));
         Assert.Equal("Stable", await rig.StateAsync());
         Assert.Equal(10, a.Owned.Concat(b.Owned).Distinct().Count());
     }
@@ -120,14 +120,14 @@ public sealed class ConsumerGroupTests
         Assert.Equal(ErrorCode.FencedMemberEpoch, await a.BeatAsync(r => r.MemberEpoch = 5));
         var b = await rig.JoinAsync("b");
         await ConsumerRig.SettleAsync(a, b);
-        Assert.Equal(2, a.Epoch);
-        Assert.Equal(ErrorCode.None, await a.BeatAsync(r => r.MemberEpoch = 1));
-        Assert.Equal(ErrorCode.FencedMemberEpoch, await a.BeatAsync(r => (r.MemberEpoch, r.TopicPartitions) = (1, null)));
+        Assert.Equal(3, a.Epoch);
+        Assert.Equal(ErrorCode.None, await a.BeatAsync(r => r.MemberEpoch = 2));
+        Assert.Equal(ErrorCode.FencedMemberEpoch, await a.BeatAsync(r => (r.MemberEpoch, r.TopicPartitions) = (2, null)));
         Assert.Equal(ErrorCode.UnknownMemberId, await a.BeatAsync(r => r.MemberId = "x"));
         Assert.Equal(ErrorCode.GroupIdNotFound, await a.BeatAsync(r => r.GroupId = "nowhere"));
         // From the start again: it is told what it has.
         Assert.Equal(ErrorCode.None, await a.JoinAsync(ConsumerRig.Joining("a")));
-        Assert.Equal((2, 5), (a.Epoch, a.Owned.Count));
+        Assert.Equal((3, 5), (a.Epoch, a.Owned.Count));
     }
 
     [Fact]
@@ -163,7 +163,7 @@ public sealed class ConsumerGroupTests
     {
         await using var rig = await ConsumerRig.StartAsync();
         var response = await rig.SendAsync(ConsumerRig.Joining(""), version: 0);
-        Assert.Equal((0, 1), (response.ErrorCode, response.MemberEpoch));
+        Assert.Equal((0, 2), (response.ErrorCode, response.MemberEpoch));
         Assert.NotEmpty(response.MemberId!);
     }
 
@@ -230,10 +230,10 @@ public sealed class ConsumerGroupTests
         Assert.Equal(12, a.Owned.Count);
         await rig.Rig.Engine.Topics.AddPartitionsAsync("later", 4, null, false, CancellationToken.None);
         await a.BeatAsync();
-        Assert.Equal((14, 3), (a.Owned.Count, a.Epoch));
+        Assert.Equal((14, 4), (a.Owned.Count, a.Epoch));
         await rig.Rig.Engine.Topics.DeleteAsync(rig.Rig.Engine.Cluster.TopicsByName["later"], CancellationToken.None);
         await ConsumerRig.SettleAsync(a);
-        Assert.Equal(("0,1,2,3,4,5,6,7,8,9", 4), (a.Partitions, a.Epoch));
+        Assert.Equal(("0,1,2,3,4,5,6,7,8,9", 5), (a.Partitions, a.Epoch));
     }
 
     [Fact]
@@ -277,17 +277,17 @@ public sealed class ConsumerGroupTests
         await ConsumerRig.SettleAsync(a, b);
         var mine = a.Owned[0].Partition;
         var theirs = b.Owned[0].Partition;
-        Assert.Equal(ErrorCode.None, await rig.Rig.CommitAsync("g", mine, 7, "a", 2));
-        Assert.Equal(ErrorCode.None, await rig.Rig.CommitAsync("g", theirs, 7, "a", 2)); // Kafka looks no closer either
-        Assert.Equal(ErrorCode.None, await rig.Rig.CommitAsync("g", mine, 8, "a", 1)); // sent before it moved on, of what it kept
-        Assert.Equal(ErrorCode.StaleMemberEpoch, await rig.Rig.CommitAsync("g", theirs, 8, "a", 1));
-        Assert.Equal(ErrorCode.StaleMemberEpoch, await rig.Rig.CommitAsync("g", theirs, 8, "b", 1));
-        Assert.Equal(ErrorCode.StaleMemberEpoch, await rig.Rig.CommitAsync("g", mine, 8, "a", 3));
+        Assert.Equal(ErrorCode.None, await rig.Rig.CommitAsync("g", mine, 7, "a", 3));
+        Assert.Equal(ErrorCode.None, await rig.Rig.CommitAsync("g", theirs, 7, "a", 3)); // Kafka looks no closer either
+        Assert.Equal(ErrorCode.None, await rig.Rig.CommitAsync("g", mine, 8, "a", 2)); // sent before it moved on, of what it kept
+        Assert.Equal(ErrorCode.StaleMemberEpoch, await rig.Rig.CommitAsync("g", theirs, 8, "a", 2));
+        Assert.Equal(ErrorCode.StaleMemberEpoch, await rig.Rig.CommitAsync("g", theirs, 8, "b", 2));
+        Assert.Equal(ErrorCode.StaleMemberEpoch, await rig.Rig.CommitAsync("g", mine, 8, "a", 4));
         Assert.Equal(ErrorCode.UnknownMemberId, await rig.Rig.CommitAsync("g", mine, 8, "c", 2));
-        Assert.Equal(ErrorCode.UnsupportedVersion, await rig.Rig.CommitAsync("g", mine, 8, "a", 2, version: 8));
+        Assert.Equal(ErrorCode.UnsupportedVersion, await rig.Rig.CommitAsync("g", mine, 8, "a", 3, version: 8));
         Assert.Equal(8, await rig.Rig.FetchAsync("g", mine));
-        Assert.Equal(ErrorCode.StaleMemberEpoch, await FetchErrorAsync(rig, "a", 1));
-        Assert.Equal(ErrorCode.None, await FetchErrorAsync(rig, "a", 2));
+        Assert.Equal(ErrorCode.StaleMemberEpoch, await FetchErrorAsync(rig, "a", 2));
+        Assert.Equal(ErrorCode.None, await FetchErrorAsync(rig, "a", 3));
         Assert.Equal(ErrorCode.UnknownMemberId, await FetchErrorAsync(rig, "c", 2));
     }
 
@@ -316,10 +316,10 @@ public sealed class ConsumerGroupTests
         var b = await rig.JoinAsync("b");
         var c = await rig.JoinAsync("c");
         Assert.Equal("Assigning", await rig.StateAsync());
-        Assert.Equal(1, (await rig.DescribeAsync()).AssignmentEpoch);
+        Assert.Equal(2, (await rig.DescribeAsync()).AssignmentEpoch);
         rig.Advance(1000);
         await ConsumerRig.SettleAsync(a, b, c);
-        Assert.Equal((3, "Stable"), ((await rig.DescribeAsync()).AssignmentEpoch, await rig.StateAsync()));
+        Assert.Equal((4, "Stable"), ((await rig.DescribeAsync()).AssignmentEpoch, await rig.StateAsync()));
     }
 
     [Fact]

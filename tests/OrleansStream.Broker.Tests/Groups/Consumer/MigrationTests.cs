@@ -157,7 +157,7 @@ public sealed class MigrationTests
         await using var rig = await ConsumerRig.StartAsync();
         Assert.Equal(ErrorCode.None, await rig.Rig.CommitAsync("g", 0, 5));
         var a = await rig.JoinAsync("a");
-        Assert.Equal((ErrorCode.None, 1), (a.LastError, a.Epoch));
+        Assert.Equal((ErrorCode.None, 2), (a.LastError, a.Epoch));
         Assert.Equal(5, await rig.Rig.FetchAsync("g"));
         await a.LeaveAsync();
         var classic = await ClassicAsync(rig);
@@ -176,13 +176,13 @@ public sealed class MigrationTests
         var asked = await JoinAsync(rig, "");
         Assert.Equal(ErrorCode.MemberIdRequired, (ErrorCode)asked.ErrorCode);
         var joined = await JoinAsync(rig, asked.MemberId);
-        Assert.Equal((0, 2), (joined.ErrorCode, joined.GenerationId));
-        Assert.Empty(Assigned(await rig.Rig.SyncAsync("g", asked.MemberId, 2)));
-        Assert.Equal(ErrorCode.None, await rig.Rig.HeartbeatAsync("g", asked.MemberId, 2)); // the other has not given anything up yet
+        Assert.Equal((0, 3), (joined.ErrorCode, joined.GenerationId));
+        Assert.Empty(Assigned(await rig.Rig.SyncAsync("g", asked.MemberId, 3)));
+        Assert.Equal(ErrorCode.None, await rig.Rig.HeartbeatAsync("g", asked.MemberId, 3)); // the other has not given anything up yet
         await ConsumerRig.SettleAsync(a);
-        Assert.Equal(ErrorCode.RebalanceInProgress, await rig.Rig.HeartbeatAsync("g", asked.MemberId, 2));
+        Assert.Equal(ErrorCode.RebalanceInProgress, await rig.Rig.HeartbeatAsync("g", asked.MemberId, 3));
         await JoinAsync(rig, asked.MemberId);
-        Assert.Equal(5, Assigned(await rig.Rig.SyncAsync("g", asked.MemberId, 2)).Length);
+        Assert.Equal(5, Assigned(await rig.Rig.SyncAsync("g", asked.MemberId, 3)).Length);
         Assert.Equal(ErrorCode.None, await rig.Rig.LeaveAsync("g", asked.MemberId));
         Assert.Equal(ErrorCode.UnknownMemberId, await rig.Rig.LeaveAsync("g", asked.MemberId));
         await a.BeatAsync();
