@@ -329,7 +329,7 @@ public sealed class ConsumerGroupTests
         await rig.JoinAsync("a");
         await rig.Rig.StableAsync("classic");
         var listed = await rig.Rig.Groups.ListAsync(new ListGroupsRequest { TypesFilter = ["consumer"] }, CancellationToken.None);
-        Assert.Equal(["g consumer Stable Consumer"], listed.Groups.Select(g => $"{g.GroupId} {g.ProtocolType} {g.GroupState} {g.GroupType}"));
+        Assert.Equal(["g consumer Stable consumer"], listed.Groups.Select(g => $"{g.GroupId} {g.ProtocolType} {g.GroupState} {g.GroupType}"));
         var described = (await rig.Rig.Groups.DescribeAsync(GroupRig.Client(6), ["g"]))[0];
         Assert.Equal((ErrorCode.GroupIdNotFound, "Group g is not a classic group."), ((ErrorCode)described.ErrorCode, described.ErrorMessage));
         var other = await rig.DescribeAsync("classic");
