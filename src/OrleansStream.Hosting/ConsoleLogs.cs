@@ -9,12 +9,15 @@ internal static class ConsoleLogs
     public static ILoggerFactory Create(LogLevel level, bool json) => LoggerFactory.Create(logging =>
     {
         logging.SetMinimumLevel(level);
-        // Kestrel tells at Information what clients do to their connections, Orleans each step of its start.
+        // Kestrel tells at Information what clients do to their connections.
         if (level < LogLevel.Warning)
-            logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Orleans.", LogLevel.Warning);
-        // It also recommends a collector at every start, and takes the time before its first look at itself for a stall.
-        if (level == LogLevel.Warning)
-            logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error).AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error);
+            logging.AddFilter("Microsoft", LogLevel.Warning);
+        // Orleans tells at Information each step of its start, and warns by the page of a neighbour that was killed: what that means for this broker,
+        // its own lines say. Who looks for more, asks for Debug.
+        if (level is LogLevel.Information or LogLevel.Warning)
+            logging.AddFilter("Orleans.", LogLevel.Error);
+        else if (level < LogLevel.Information)
+            logging.AddFilter("Orleans.", LogLevel.Warning);
         if (json)
             logging.AddJsonConsole(static options => options.UseUtcTimestamp = true);
         else
