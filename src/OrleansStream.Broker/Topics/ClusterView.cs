@@ -180,8 +180,8 @@ internal sealed class ClusterView
         {
             var id = new PartitionId(topic.Id, i);
             var assigned = assignment[id];
-            // What is open here knows its epoch before the controller does.
-            partitions[i] = assigned with { LeaderEpoch = Math.Max(assigned.LeaderEpoch, _leaderEpoch(id)) };
+            // What is open here knows its epoch before the controller does. Where it goes on serving until it has moved, its epoch is not the next leader's.
+            partitions[i] = assigned.LeaderId == _leadership.NodeId ? assigned with { LeaderEpoch = Math.Max(assigned.LeaderEpoch, _leaderEpoch(id)) } : assigned;
         }
         return new TopicPicture(name, topic.Id, TopicNames.IsInternal(name), topic.ReplicationFactor, ConfigOf(topic, layers), partitions);
     }

@@ -74,6 +74,19 @@ public sealed class ClusterEngineTests
     }
 
     [Fact]
+    public async Task The_old_leader_s_epoch_is_not_shown_as_the_next_one_s_while_it_serves_on()
+    {
+        var a = await _rig.StartAsync(1);
+        var id = await _rig.CreateAsync(a, "t");
+        await _rig.AssignAsync(id.TopicId, [1]);
+        await _rig.LeadAsync(a, "t", id);
+        Assert.Equal(new PartitionPicture(1, 0), a.Engine.Cluster.TopicsByName["t"].Partitions[0]);
+        await _rig.AssignAsync(id.TopicId, [2]);
+        Assert.Equal(ErrorCode.None, (await a.GetAsync("t")).Error);
+        Assert.Equal(new PartitionPicture(2, -1), a.Engine.Cluster.TopicsByName["t"].Partitions[0]);
+    }
+
+    [Fact]
     public async Task A_planned_move_replays_nothing_fences_nothing_and_leaves_the_others_alone()
     {
         var a = await _rig.StartAsync(1);
