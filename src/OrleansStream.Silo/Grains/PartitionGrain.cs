@@ -42,6 +42,7 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        log.LogInformation("Partition {Partition} is led here no more: {Reason}", _id, reason.Description);
         _ended.Cancel();
         await Engine.ReleaseAsync(_id, cancellationToken);
     }
@@ -49,9 +50,14 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
     public Task LeadAsync()
     {
         if (IsHere)
+        {
             Lead();
+        }
         else
+        {
+            log.LogInformation("Partition {Partition} is not this silo's to lead: {Silo} has it", _id, knowledge.SiloOf(_id));
             DeactivateOnIdle();
+        }
         return Task.CompletedTask;
     }
 
@@ -161,7 +167,8 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
     {
         try
         {
-            await Engine.LeadAsync(_id, _ended.Token);
+            int epoch = await Engine.LeadAsync(_id, _ended.Token);
+            log.LogInformation("Partition {Partition} is led here under epoch {LeaderEpoch}", _id, epoch);
         }
         catch (OperationCanceledException)
         {
