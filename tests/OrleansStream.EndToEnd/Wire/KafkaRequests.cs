@@ -68,11 +68,12 @@ internal static class KafkaRequests
             })[0];
         })[0];
 
-    public static async Task<FetchAnswer> FetchAsync(this KafkaConnection connection, string topic, int partition, long offset, int maxBytes = 50_000_000, int waitMs = 0)
+    public static async Task<FetchAnswer> FetchAsync(
+        this KafkaConnection connection, string topic, int partition, long offset, int maxBytes = 50_000_000, int waitMs = 0, int leaderEpoch = -1)
     {
         var answer = await connection.AskAsync(Fetch, 11, new WireWriter()
             .Int32(-1).Int32(waitMs).Int32(1).Int32(maxBytes).Int8(0).Int32(0).Int32(-1)
-            .Int32(1).Text(topic).Int32(1).Int32(partition).Int32(-1).Int64(offset).Int64(-1).Int32(maxBytes).Int32(0).Text(""));
+            .Int32(1).Text(topic).Int32(1).Int32(partition).Int32(leaderEpoch).Int64(offset).Int64(-1).Int32(maxBytes).Int32(0).Text(""));
         answer.Int32();
         Check(answer.Int16(), "Fetch");
         answer.Int32();

@@ -1,0 +1,44 @@
+using OrleansStream.Cluster.EndToEnd.Silos;
+using OrleansStream.EndToEnd.Brokers;
+using Xunit.Abstractions;
+
+namespace OrleansStream.Cluster.EndToEnd;
+
+/// <summary>What a test of a cluster stands on: a folder or Azurite, three silos, and what the processes said when it fails.</summary>
+public abstract class ClusterTest(ITestOutputHelper output)
+{
+    protected const int Silos = 3;
+
+    // Small segments, so that what happens to silos meets sealing and trimming, too.
+    private const string SmallSegments = "log.segment.bytes=1048576";
+
+    private protected ITestOutputHelper Output => output;
+
+    private protected Task OnFolderAsync(Func<SiloCluster, Task> test) => RunAsync(null, test);
+
+    private protected async Task OnAzuriteAsync(Func<SiloCluster, Task> test)
+    {
+        Skip.IfNot(Repository.Full, "on Azurite with --full only");
+        await using Azurite azurite = await Azurite.StartAsync();
+        await RunAsync(azurite.ConnectionString, test);
+    }
+
+    private async Task RunAsync(string? storage, Func<SiloCluster, Task> test)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("ostream-cluster-");
+        try
+        {
+            await using SiloCluster cluster = await SiloCluster.StartAsync(Silos, folder.FullName, storage, SmallSegments);
+            try
+            {
+                await test(cluster);
+            }
+            catch
+            {
+                output.WriteLine(cluster.Printed());
+                throw;
+            }
+        }
+        finally { folder.Delete(recursive: true); }
+    }
+}

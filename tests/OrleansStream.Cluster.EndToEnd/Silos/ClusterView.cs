@@ -1,0 +1,47 @@
+using OrleansStream.EndToEnd.Wire;
+
+namespace OrleansStream.Cluster.EndToEnd.Silos;
+
+/// <summary>A partition as Metadata shows it; -1: no leader, or none that serves yet.</summary>
+internal readonly record struct ShownPartition(int Index, int Leader, int LeaderEpoch);
+
+/// <summary>What one broker shows of the cluster and of one topic (Metadata, version 7).</summary>
+internal sealed record ClusterView(IReadOnlyDictionary<int, int> PortOf, int ControllerId, short TopicError, IReadOnlyList<ShownPartition> Partitions)
+{
+    public static async Task<ClusterView> AskAsync(KafkaConnection connection, string topic)
+    {
+        WireReader answer = await connection.AskAsync(KafkaRequests.Metadata, 7, new WireWriter().Int32(1).Text(topic).Int8(0));
+        answer.Int32();
+        var brokers = answer.Array(r => { int id = r.Int32(); r.Text(); int port = r.Int32(); r.Text(); return (id, port); });
+        answer.Text();
+        int controller = answer.Int32();
+        var topics = answer.Array(r =>
+        {
+            short error = r.Int16();
+            r.Text();
+            r.Int8();
+            return (error, r.Array(p =>
+            {
+                p.Int16();
+                var shown = new ShownPartition(p.Int32(), p.Int32(), p.Int32());
+                for (int lists = 0; lists < 3; lists++) p.Array(static x => x.Int32());
+                return shown;
+            }));
+        });
+        return new ClusterView(
+            brokers.ToDictionary(static b => b.id, static b => b.port), controller, topics[0].error, [.. topics[0].Item2.OrderBy(static p => p.Index)]);
+    }
+
+    public IEnumerable<int> LedBy(int node) => Partitions.Where(p => p.Leader == node).Select(static p => p.Index);
+
+    /// <summary>Every partition is served, by so many brokers, and none leads two more than another.</summary>
+    public bool IsEven(int brokers)
+    {
+        if (PortOf.Count != brokers || Partitions.Any(static p => p.Leader < 0 || p.LeaderEpoch < 0)) return false;
+        List<int> counts = [.. PortOf.Keys.Select(id => LedBy(id).Count())];
+        return counts.Max() - counts.Min() <= 1;
+    }
+
+    public override string ToString() =>
+        $"brokers {string.Join(',', PortOf.Keys.Order())}, controller {ControllerId}, error {TopicError}, leaders {string.Join(' ', Partitions.Select(static p => $"{p.Index}:{p.Leader}@{p.LeaderEpoch}"))}";
+}
