@@ -80,6 +80,7 @@ public sealed class ClusterEngineTests
         var id = await _rig.CreateAsync(a, "t");
         await _rig.AssignAsync(id.TopicId, [1]);
         await _rig.LeadAsync(a, "t", id);
+        await a.Engine.PublishedAsync();
         Assert.Equal(new PartitionPicture(1, 0), a.Engine.Cluster.TopicsByName["t"].Partitions[0]);
         await _rig.AssignAsync(id.TopicId, [2]);
         Assert.Equal(ErrorCode.None, (await a.GetAsync("t")).Error);
