@@ -75,7 +75,7 @@ public sealed class DataFolderTests : IDisposable
         }
 
         await using var process = ChildProcess.Start(
-            ["dotnet", BrokerProcess.StandaloneProgram, "--listeners", $"PLAINTEXT://127.0.0.1:{Ports.Free()}", "--data", _folder.FullName, "--http", "off"]);
+            ["dotnet", BrokerProcess.OurProgram, "--listeners", $"PLAINTEXT://127.0.0.1:{Ports.Free()}", "--data", _folder.FullName, "--http", "off"]);
         Assert.True(await process.EndsWithinAsync(TimeSpan.FromSeconds(30)), "it runs on");
         Assert.Equal(1, process.ExitCode);
         var named = pattern == "format" ? _folder.FullName : Path.GetFileName(path) == "manifest" ? Path.GetFileName(Path.GetDirectoryName(path))! : Path.GetFileName(path);
