@@ -270,21 +270,26 @@ public sealed class ClusterController : IDisposable
     {
         if (!_settled)
             return;
-        var brokers = _state.Members.Values.Where(m => !_leaving.Contains(m.NodeId)).Select(static m => new PlanBroker(m.NodeId, m.Picture.Rack)).ToList();
-        if (brokers.Count == 0)
-            return;
-        var plan = PartitionPlan.Make([.. _state.Topics.Select(static t => new PlanTopic(t.Key, t.Value.Leaders))], brokers);
-        _moves.Clear();
-        foreach (var (partition, target) in plan)
+        Dictionary<PartitionId, int> leaders = [];
+        foreach (var (id, topic) in _state.Topics)
         {
-            var leader = _state.LeaderOf(partition);
-            if (leader == target)
-                continue;
-            if (leader >= 0 && _state.Members.ContainsKey(leader))
-                _moves.Add(partition, target);
-            else if (!_moves.IsMoving(partition))
+            for (var i = 0; i < topic.Partitions; i++)
+            {
+                var partition = new PartitionId(id, i);
+                leaders.Add(partition, _moves.TargetOf(partition) ?? topic.Leaders[i]);
+            }
+        }
+        // No more moves than can begin at once: when one is done, another plan is made.
+        var plan = PartitionPlan.Make(
+            _state.Members.Values.Select(m => new PlanBroker(m.NodeId, m.Picture.Rack, _leaving.Contains(m.NodeId))), leaders, _parts.MoveWidth);
+        foreach (var (partition, target) in plan.Placements)
+        {
+            if (!_moves.IsMoving(partition))
                 _state.Lead(partition, target);
         }
+        _moves.Clear();
+        foreach (var (partition, _, target) in plan.Moves)
+            _moves.Add(partition, target);
     }
 
     private void StartWork()

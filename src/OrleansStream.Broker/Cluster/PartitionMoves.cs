@@ -13,15 +13,18 @@ internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, in
     private readonly ILogger _log = parts.Ports.Logs.CreateLogger<PartitionMoves>();
     private readonly Lock _lock = new();
     private readonly Queue<(PartitionId Partition, int Target)> _planned = new();
-    private readonly HashSet<PartitionId> _moving = [];
+    private readonly Dictionary<PartitionId, int> _moving = [];
     private int _workers;
 
     public required Action Done { get; init; }
 
-    public bool IsMoving(PartitionId partition)
+    public bool IsMoving(PartitionId partition) => TargetOf(partition) is not null;
+
+    /// <summary>Where a partition that is moving goes; null for one that is not.</summary>
+    public int? TargetOf(PartitionId partition)
     {
         lock (_lock)
-            return _moving.Contains(partition);
+            return _moving.TryGetValue(partition, out var target) ? target : null;
     }
 
     /// <summary>Forgets what is planned and has not begun.</summary>
@@ -35,7 +38,7 @@ internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, in
     {
         lock (_lock)
         {
-            if (!_moving.Contains(partition))
+            if (!_moving.ContainsKey(partition))
                 _planned.Enqueue((partition, target));
         }
     }
@@ -64,7 +67,7 @@ internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, in
                     _workers--;
                     return;
                 }
-                _moving.Add(move.Partition);
+                _moving.Add(move.Partition, move.Target);
             }
             try
             {
