@@ -15,6 +15,9 @@ public sealed record GatewayOptions
     /// <summary>The most that one Fetch returns, whatever it asks for (fetch.max.bytes).</summary>
     public int MaxFetchBytes { get; init; } = 55 * 1024 * 1024;
 
+    /// <summary>How long a request waits, at most, for a partition that is this broker's and not open yet; its own time-out may be shorter.</summary>
+    public int MaxOpeningWaitMs { get; init; } = 5000;
+
     /// <summary>How many fetch sessions are kept (max.incremental.fetch.session.cache.slots).</summary>
     public int FetchSessionSlots { get; init; } = 1000;
 

@@ -14,8 +14,9 @@ public interface IEngine
     ClusterPicture Cluster { get; }
 
     /// <summary>
-    /// The partition, if it is led here; opens it where it is not open yet (completes synchronously once it is). Otherwise UNKNOWN_TOPIC_OR_PARTITION,
-    /// UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, or a retriable error while its store is away.
+    /// The partition, if it is led here; completes synchronously once it is open. Where it is not open yet, or assigned here and still in the hands of its last
+    /// leader, waits for that: whoever calls bounds the wait. Otherwise UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, or a retriable error
+    /// while its store is away.
     /// </summary>
     ValueTask<PartitionLease> GetPartitionAsync(TopicPicture topic, int index, CancellationToken cancel);
 

@@ -19,6 +19,9 @@ public sealed class RequestContext(Gateway gateway, Peer peer, ApiKey api, short
     /// <summary>When the request was read, as <see cref="TimeProvider.GetTimestamp"/> counts.</summary>
     public long StartedAt { get; } = gateway.Time.GetTimestamp();
 
+    /// <summary>How long a request waits, at most, for a partition that is about to open here.</summary>
+    public TimeSpan OpeningLimit => TimeSpan.FromMilliseconds(Gateway.Options.MaxOpeningWaitMs);
+
     /// <summary>Counts the error for the metrics; answers it as the wire has it.</summary>
     public short Report(ErrorCode error)
     {

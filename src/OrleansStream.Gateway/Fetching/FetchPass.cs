@@ -18,27 +18,40 @@ internal sealed class FetchPass(FetchTurn turn, FetchRequest request, RequestCon
 {
     private readonly PartReading[] _readings = new PartReading[turn.Parts.Count];
     private readonly int _maxBytes = Math.Min(request.MaxBytes, context.Gateway.Options.MaxFetchBytes);
+    private Dictionary<FetchPart, Task<PartitionLease>>? _opening;
+    private FetchWaiter? _waiter;
     private bool _enough;
+    private bool _nothingYet;
 
     /// <summary>One reading for each part of the turn; the caller disposes their reads.</summary>
     public async ValueTask<PartReading[]> RunAsync()
     {
         await ReadAllAsync();
-        if (_enough || request.MaxWaitMs <= 0)
+        if (_enough || Limit <= TimeSpan.Zero)
             return _readings;
 
-        TimeSpan wait = TimeSpan.FromMilliseconds(request.MaxWaitMs);
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(context.Cancel, context.Gateway.Stopping);
-        using var waiter = new FetchWaiter();
-        await WatchAllAsync(waiter);
+        using var waiter = _waiter = new FetchWaiter();
         while (true)
         {
             waiter.Arm();
             ReleaseAll();
             await ReadAllAsync();
-            TimeSpan left = wait - context.Gateway.Time.GetElapsedTime(context.StartedAt);
+            TimeSpan left = Limit - context.Gateway.Time.GetElapsedTime(context.StartedAt);
             if (_enough || left <= TimeSpan.Zero || !await waiter.WaitAsync(left, context.Gateway.Time, cancel.Token))
                 return _readings;
+        }
+    }
+
+    /// <summary>
+    /// How long the request may wait: as it says, but where all it could get is that a partition is not open yet, as long as any request waits for that.
+    /// </summary>
+    private TimeSpan Limit
+    {
+        get
+        {
+            TimeSpan own = TimeSpan.FromMilliseconds(Math.Max(0, request.MaxWaitMs));
+            return _nothingYet && context.OpeningLimit > own ? context.OpeningLimit : own;
         }
     }
 
@@ -64,16 +77,19 @@ internal sealed class FetchPass(FetchTurn turn, FetchRequest request, RequestCon
             _readings[i] = reading;
             bytes += reading.Bytes;
             room = (int)Math.Max(0, room - reading.Bytes);
-            urgent |= reading.Error != ErrorCode.None || reading.Read?.Diverging is not null;
+            urgent |= (reading.Error != ErrorCode.None && _opening?.ContainsKey(reading.Part) != true) || reading.Read?.Diverging is not null;
         }
-        _enough = urgent || bytes >= minBytes || _readings.Length == 0;
+        _nothingYet = bytes == 0 && !urgent && _opening is { Count: > 0 };
+        _enough = urgent || (bytes >= minBytes && !_nothingYet) || _readings.Length == 0;
     }
 
     private async ValueTask<PartReading> ReadAsync(FetchPart part, int room, bool atLeastOne)
     {
-        (ErrorCode error, TopicPicture? topic, IPartition? partition) = await FindAsync(part);
+        (ErrorCode error, TopicPicture? topic, IPartition? partition) = Find(part);
         if (partition is null)
             return new PartReading(part, topic, error, null);
+        // Before it is read: what changes from here on is not missed. It may be another object than the last time, if the partition was taken again.
+        _waiter?.Watch(partition);
         var wish = new PartitionReadRequest(
             part.Offset, Math.Min(Math.Max(0, part.MaxBytes), room), atLeastOne, (IsolationLevel)request.IsolationLevel,
             part.CurrentLeaderEpoch, part.LastFetchedEpoch);
@@ -81,17 +97,7 @@ internal sealed class FetchPass(FetchTurn turn, FetchRequest request, RequestCon
         return new PartReading(part, topic, read.Error, read);
     }
 
-    private async ValueTask WatchAllAsync(FetchWaiter waiter)
-    {
-        foreach (FetchPart part in turn.Parts)
-        {
-            (_, _, IPartition? partition) = await FindAsync(part);
-            if (partition is not null)
-                waiter.Watch(partition);
-        }
-    }
-
-    private async ValueTask<(ErrorCode Error, TopicPicture? Topic, IPartition? Partition)> FindAsync(FetchPart part)
+    private (ErrorCode Error, TopicPicture? Topic, IPartition? Partition) Find(FetchPart part)
     {
         ClusterPicture cluster = context.Gateway.Engine.Cluster;
         TopicPicture? topic;
@@ -104,7 +110,27 @@ internal sealed class FetchPass(FetchTurn turn, FetchRequest request, RequestCon
         {
             return (ErrorCode.UnknownTopicOrPartition, null, null);
         }
-        PartitionLease lease = await context.Gateway.Engine.GetPartitionAsync(topic, part.Key.Partition, context.Cancel);
+        PartitionLease lease = Lease(part, topic);
         return (lease.Error, topic, lease.Error == ErrorCode.None ? lease.Partition : null);
+    }
+
+    /// <summary>
+    /// The partition as it is now. One that is being opened is not waited for here, since the others may have data: should nothing else end the request before,
+    /// it is the client's to come again.
+    /// </summary>
+    private PartitionLease Lease(FetchPart part, TopicPicture topic)
+    {
+        Task<PartitionLease>? opening = null;
+        if (_opening?.Remove(part, out opening) != true || opening!.IsCompleted)
+        {
+            // What an opening came to is asked for anew: whoever opened it may have lost it since.
+            ValueTask<PartitionLease> lease = context.Gateway.Engine.GetPartitionAsync(topic, part.Key.Partition, CancellationToken.None);
+            if (lease.IsCompletedSuccessfully)
+                return lease.Result;
+            opening = lease.AsTask();
+        }
+        (_opening ??= [])[part] = opening;
+        _waiter?.Watch(opening);
+        return new PartitionLease(ErrorCode.NotLeaderOrFollower, null);
     }
 }

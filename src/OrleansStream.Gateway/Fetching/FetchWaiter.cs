@@ -5,10 +5,19 @@ namespace OrleansStream.Gateway.Fetching;
 /// <summary>Waits until one of several partitions has changed.</summary>
 internal sealed class FetchWaiter : IPartitionWatcher, IDisposable
 {
-    private readonly List<IDisposable> _watches = [];
+    private readonly Dictionary<IPartition, IDisposable> _watches = new(ReferenceEqualityComparer.Instance);
     private TaskCompletionSource _changed = NewSignal();
 
-    public void Watch(IPartition partition) => _watches.Add(partition.Watch(this));
+    /// <summary>Watches a partition from here on; no effect where it is watched already.</summary>
+    public void Watch(IPartition partition)
+    {
+        if (!_watches.ContainsKey(partition))
+            _watches.Add(partition, partition.Watch(this));
+    }
+
+    /// <summary>Takes the end of a task for a change.</summary>
+    public void Watch(Task task) => task.ContinueWith(
+        static (_, waiter) => ((FetchWaiter)waiter!).Changed(), this, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     public void Changed() => Volatile.Read(ref _changed).TrySetResult();
 
@@ -35,7 +44,7 @@ internal sealed class FetchWaiter : IPartitionWatcher, IDisposable
 
     public void Dispose()
     {
-        foreach (IDisposable watch in _watches)
+        foreach (IDisposable watch in _watches.Values)
             watch.Dispose();
     }
 

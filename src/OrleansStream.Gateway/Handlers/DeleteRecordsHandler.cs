@@ -19,7 +19,7 @@ internal sealed class DeleteRecordsHandler : ApiHandler<DeleteRecordsRequest>
             context.Gateway.Engine.Cluster.TopicsByName.TryGetValue(asked.Name, out TopicPicture? topic);
             foreach (DeleteRecordsRequest.DeleteRecordsPartition partition in asked.Partitions)
             {
-                DeletedRecords deleted = await DeleteAsync(topic, partition, context);
+                DeletedRecords deleted = await DeleteAsync(topic, partition, request.TimeoutMs, context);
                 answered.Partitions.Add(new()
                 {
                     PartitionIndex = partition.PartitionIndex,
@@ -33,11 +33,11 @@ internal sealed class DeleteRecordsHandler : ApiHandler<DeleteRecordsRequest>
     }
 
     private static async ValueTask<DeletedRecords> DeleteAsync(
-        TopicPicture? topic, DeleteRecordsRequest.DeleteRecordsPartition asked, RequestContext context)
+        TopicPicture? topic, DeleteRecordsRequest.DeleteRecordsPartition asked, int timeoutMs, RequestContext context)
     {
         if (topic is null)
             return new DeletedRecords(ErrorCode.UnknownTopicOrPartition, -1);
-        PartitionLease lease = await context.Gateway.Engine.GetPartitionAsync(topic, asked.PartitionIndex, context.Cancel);
+        PartitionLease lease = await context.LeaseAsync(topic, asked.PartitionIndex, timeoutMs);
         return lease.Partition is { } partition
             ? await partition.DeleteRecordsAsync(asked.Offset, context.Cancel)
             : new DeletedRecords(lease.Error, -1);

@@ -38,7 +38,7 @@ internal sealed class DescribeLogDirsHandler : ApiHandler<DescribeLogDirsRequest
         {
             if ((uint)index >= (uint)topic.Partitions.Count)
                 continue;
-            PartitionLease lease = await context.Gateway.Engine.GetPartitionAsync(topic, index, context.Cancel);
+            PartitionLease lease = await context.LeaseAsync(topic, index);
             if (lease.Partition is { } partition)
                 described.Partitions.Add(new() { PartitionIndex = index, PartitionSize = partition.SizeBytes });
         }

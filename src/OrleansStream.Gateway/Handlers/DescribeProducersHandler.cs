@@ -29,7 +29,7 @@ internal sealed class DescribeProducersHandler : ApiHandler<DescribeProducersReq
     {
         if (topic is null)
             return Refused(index, new AdminError(ErrorCode.UnknownTopicOrPartition), context);
-        PartitionLease lease = await context.Gateway.Engine.GetPartitionAsync(topic, index, context.Cancel);
+        PartitionLease lease = await context.LeaseAsync(topic, index);
         if (lease.Partition is not { } partition)
             return Refused(index, new AdminError(lease.Error), context);
         ActiveProducers active = partition.DescribeProducers();

@@ -65,7 +65,7 @@ internal sealed class DescribeTopicPartitionsHandler : ApiHandler<DescribeTopicP
         };
         for (int index = first; index < end; index++)
         {
-            PartitionPicture partition = topic.Partitions[index];
+            PartitionPicture partition = cluster.LeaderOf(topic, index);
             int[] replicas = cluster.Replicas(topic, partition);
             described.Partitions.Add(new()
             {

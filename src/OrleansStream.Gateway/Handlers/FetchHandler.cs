@@ -90,12 +90,10 @@ internal sealed class FetchHandler : ApiHandler<FetchRequest>
     private static void NameLeader(FetchResponse.PartitionData partition, PartReading reading, FetchResponse response, RequestContext context)
     {
         ClusterPicture cluster = context.Gateway.Engine.Cluster;
-        if (reading.Topic is not { } topic || partition.PartitionIndex >= topic.Partitions.Count)
-            return;
-        PartitionPicture leader = topic.Partitions[partition.PartitionIndex];
+        // The newest picture: the leader may have changed while the request waited.
+        PartitionPicture leader = cluster.LeaderOf(reading.Topic is { } topic ? cluster.TopicsById.GetValueOrDefault(topic.Id) : null, partition.PartitionIndex);
         partition.CurrentLeader = new() { LeaderId = leader.LeaderId, LeaderEpoch = leader.LeaderEpoch };
-        BrokerPicture? broker = cluster.Brokers.FirstOrDefault(b => b.NodeId == leader.LeaderId);
-        if (broker?.AddressFor(context.Peer) is { } address && !response.NodeEndpoints.Exists(n => n.NodeId == broker.NodeId))
-            response.NodeEndpoints.Add(new() { NodeId = broker.NodeId, Host = address.Host, Port = address.Port, Rack = broker.Rack });
+        if (cluster.EndpointOf(leader.LeaderId, context.Peer) is { } node && !response.NodeEndpoints.Exists(n => n.NodeId == leader.LeaderId))
+            response.NodeEndpoints.Add(new() { NodeId = leader.LeaderId, Host = node.Address.Host, Port = node.Address.Port, Rack = node.Broker.Rack });
     }
 }

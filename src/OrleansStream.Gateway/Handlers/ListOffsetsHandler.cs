@@ -43,7 +43,7 @@ internal sealed class ListOffsetsHandler : ApiHandler<ListOffsetsRequest>
             return new OffsetLookup(ErrorCode.UnsupportedVersion);
         if (!context.Gateway.Engine.Cluster.TopicsByName.TryGetValue(name, out TopicPicture? topic))
             return new OffsetLookup(ErrorCode.UnknownTopicOrPartition);
-        PartitionLease lease = await context.Gateway.Engine.GetPartitionAsync(topic, asked.PartitionIndex, context.Cancel);
+        PartitionLease lease = await context.LeaseAsync(topic, asked.PartitionIndex);
         if (lease.Partition is not { } partition)
             return new OffsetLookup(lease.Error);
         return await partition.ListOffsetAsync(asked.Timestamp, (IsolationLevel)request.IsolationLevel, asked.CurrentLeaderEpoch, context.Cancel);

@@ -112,7 +112,7 @@ internal sealed class MetadataHandler : ApiHandler<MetadataRequest>
         described.Partitions.EnsureCapacity(topic.Partitions.Count);
         for (int index = 0; index < topic.Partitions.Count; index++)
         {
-            PartitionPicture partition = topic.Partitions[index];
+            PartitionPicture partition = cluster.LeaderOf(topic, index);
             int[] replicas = cluster.Replicas(topic, partition);
             described.Partitions.Add(new()
             {

@@ -38,7 +38,7 @@ internal sealed class OffsetForLeaderEpochHandler : ApiHandler<OffsetForLeaderEp
     {
         if (topic is null)
             return new EpochEnd(ErrorCode.UnknownTopicOrPartition);
-        PartitionLease lease = await context.Gateway.Engine.GetPartitionAsync(topic, asked.Partition, context.Cancel);
+        PartitionLease lease = await context.LeaseAsync(topic, asked.Partition);
         return lease.Partition?.EndOffsetForEpoch(asked.CurrentLeaderEpoch, asked.LeaderEpoch) ?? new EpochEnd(lease.Error);
     }
 }

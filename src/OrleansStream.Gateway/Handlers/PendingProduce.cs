@@ -78,24 +78,17 @@ internal sealed class PendingProduce(ProduceRequest request, RequestContext cont
                 partition.RecordErrors.Add(new() { BatchIndex = batchIndex, BatchIndexErrorMessage = message });
         }
         if (result.Error == ErrorCode.NotLeaderOrFollower && context.Version >= 10)
-            NameLeader(index, partition, response, topicData);
+        {
+            // KIP-951: the client learns the new leader without asking for metadata.
+            ClusterPicture cluster = context.Gateway.Engine.Cluster;
+            TopicPicture? topic = context.Version >= 13
+                ? cluster.TopicsById.GetValueOrDefault(topicData.TopicId)
+                : cluster.TopicsByName.GetValueOrDefault(topicData.Name);
+            PartitionPicture leader = cluster.LeaderOf(topic, index);
+            partition.CurrentLeader = new() { LeaderId = leader.LeaderId, LeaderEpoch = leader.LeaderEpoch };
+            if (cluster.EndpointOf(leader.LeaderId, context.Peer) is { } node && !response.NodeEndpoints.Exists(n => n.NodeId == leader.LeaderId))
+                response.NodeEndpoints.Add(new() { NodeId = leader.LeaderId, Host = node.Address.Host, Port = node.Address.Port, Rack = node.Broker.Rack });
+        }
         return partition;
-    }
-
-    // KIP-951: the client learns the new leader without asking for metadata.
-    private void NameLeader(
-        int index, ProduceResponse.PartitionProduceResponse partition, ProduceResponse response, ProduceRequest.TopicProduceData topicData)
-    {
-        ClusterPicture cluster = context.Gateway.Engine.Cluster;
-        TopicPicture? topic = context.Version >= 13
-            ? cluster.TopicsById.GetValueOrDefault(topicData.TopicId)
-            : cluster.TopicsByName.GetValueOrDefault(topicData.Name);
-        if (topic is null || index >= topic.Partitions.Count)
-            return;
-        PartitionPicture leader = topic.Partitions[index];
-        partition.CurrentLeader = new() { LeaderId = leader.LeaderId, LeaderEpoch = leader.LeaderEpoch };
-        BrokerPicture? broker = cluster.Brokers.FirstOrDefault(b => b.NodeId == leader.LeaderId);
-        if (broker?.AddressFor(context.Peer) is { } address && !response.NodeEndpoints.Exists(n => n.NodeId == broker.NodeId))
-            response.NodeEndpoints.Add(new() { NodeId = broker.NodeId, Host = address.Host, Port = address.Port, Rack = broker.Rack });
     }
 }

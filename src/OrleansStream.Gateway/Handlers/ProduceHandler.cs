@@ -40,7 +40,7 @@ internal sealed class ProduceHandler : ApiHandler<ProduceRequest>, IPipelinedHan
                     pending.Add(new AppendResult(error, ErrorMessage: Explain(error)));
                     continue;
                 }
-                PartitionLease lease = await context.Gateway.Engine.GetPartitionAsync(topic!, partitionData.Index, CancellationToken.None);
+                PartitionLease lease = await context.LeaseAsync(topic!, partitionData.Index, request.TimeoutMs);
                 if (lease.Partition is { } partition && lease.Error == ErrorCode.None)
                     pending.Add(partition.AppendAsync(partitionData.Records ?? ReadOnlySequence<byte>.Empty, (Acks)request.Acks, context.Version));
                 else

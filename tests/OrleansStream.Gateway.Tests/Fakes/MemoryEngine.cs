@@ -11,10 +11,11 @@ using OrleansStream.TestSupport;
 
 namespace OrleansStream.Gateway.Tests.Fakes;
 
-/// <summary>An engine in memory, of one broker, with just enough rules for the gateway's tests. Nothing is validated, nothing is durable.</summary>
+/// <summary>An engine in memory, broker 1 of a cluster of one or more, with just enough rules for the gateway's tests. Nothing is validated, nothing is durable.</summary>
 internal sealed class MemoryEngine : IEngine, ITopicAdmin
 {
     private readonly ConcurrentDictionary<(Guid, int), MemoryPartition> _partitions = new();
+    private readonly ConcurrentDictionary<(Guid, int), TaskCompletionSource<PartitionLease>> _opening = new();
     private readonly Lock _lock = new();
     private long _nextProducerId = 1000;
 
@@ -36,11 +37,39 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
     /// <summary>Whether appends stay open until <see cref="MemoryPartition.Release"/>.</summary>
     public bool HoldAppends { get; set; }
 
-    public TopicPicture AddTopic(string name, int partitions = 1, int leaderId = 1)
+    /// <summary>Another broker, on the listener of the first.</summary>
+    public void AddBroker(int nodeId, string host, int port, string? rack)
+    {
+        string listener = Cluster.Brokers[0].Listeners.Keys.Single();
+        Cluster = Cluster with
+        {
+            Brokers = [.. Cluster.Brokers, new BrokerPicture(nodeId, rack, new Dictionary<string, AdvertisedAddress> { [listener] = new(host, port) })],
+        };
+    }
+
+    /// <summary>This broker leads a partition from now on, under that epoch.</summary>
+    public void Lead(TopicPicture topic, int index, int leader, int epoch)
     {
         lock (_lock)
         {
-            var topic = new TopicPicture(name, Guid.NewGuid(), false, 1, new TopicConfig(), [.. Enumerable.Repeat(new PartitionPicture(leaderId, 0), partitions)]);
+            TopicPicture now = Cluster.TopicsById[topic.Id];
+            PartitionPicture[] partitions = [.. now.Partitions];
+            partitions[index] = new PartitionPicture(leader, epoch);
+            Publish(Cluster.TopicsByName.Values.Where(t => t.Id != topic.Id).Append(now with { Partitions = partitions }));
+        }
+    }
+
+    /// <summary>Makes requests for a partition wait, for what the test answers, until <see cref="Opened"/>.</summary>
+    public TaskCompletionSource<PartitionLease> Open(TopicPicture topic, int index) => _opening.GetOrAdd(
+        (topic.Id, index), static _ => new TaskCompletionSource<PartitionLease>(TaskCreationOptions.RunContinuationsAsynchronously));
+
+    public void Opened(TopicPicture topic, int index) => _opening.TryRemove((topic.Id, index), out _);
+
+    public TopicPicture AddTopic(string name, int partitions = 1, int leaderId = 1, short replicationFactor = 1)
+    {
+        lock (_lock)
+        {
+            var topic = new TopicPicture(name, Guid.NewGuid(), false, replicationFactor, new TopicConfig(), [.. Enumerable.Repeat(new PartitionPicture(leaderId, 0), partitions)]);
             Publish(Cluster.TopicsByName.Values.Append(topic));
             return topic;
         }
@@ -49,10 +78,16 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
     public MemoryPartition Partition(TopicPicture topic, int index) =>
         _partitions.GetOrAdd((topic.Id, index), key => new MemoryPartition(this, new(key.Item1, key.Item2)));
 
-    public ValueTask<PartitionLease> GetPartitionAsync(TopicPicture topic, int index, CancellationToken cancel) =>
-        ValueTask.FromResult((uint)index < (uint)topic.Partitions.Count
+    public ValueTask<PartitionLease> GetPartitionAsync(TopicPicture topic, int index, CancellationToken cancel)
+    {
+        if ((uint)index >= (uint)topic.Partitions.Count)
+            return ValueTask.FromResult(new PartitionLease(ErrorCode.UnknownTopicOrPartition, null));
+        if (_opening.TryGetValue((topic.Id, index), out TaskCompletionSource<PartitionLease>? opening))
+            return new ValueTask<PartitionLease>(opening.Task.WaitAsync(cancel));
+        return ValueTask.FromResult(topic.Partitions[index].LeaderId == 1
             ? new PartitionLease(ErrorCode.None, Partition(topic, index))
-            : new PartitionLease(ErrorCode.UnknownTopicOrPartition, null));
+            : new PartitionLease(ErrorCode.NotLeaderOrFollower, null));
+    }
 
     public ValueTask<long> NextProducerIdAsync(CancellationToken cancel) => ValueTask.FromResult(Interlocked.Increment(ref _nextProducerId));
 

@@ -73,6 +73,16 @@ internal sealed class MemoryPartition(MemoryEngine engine, PartitionId id) : IPa
         return ValueTask.FromResult(result);
     }
 
+    /// <summary>Tells the watchers that something changed.</summary>
+    public void Change()
+    {
+        IPartitionWatcher[] watchers;
+        lock (_lock)
+            watchers = [.. _watchers];
+        foreach (IPartitionWatcher watcher in watchers)
+            watcher.Changed();
+    }
+
     /// <summary>Answers the oldest append that is held back.</summary>
     public void Release()
     {
