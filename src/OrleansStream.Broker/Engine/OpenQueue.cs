@@ -7,8 +7,8 @@ namespace OrleansStream.Broker.Engine;
 internal sealed class OpenQueue(RuntimePorts ports, int width, Func<PartitionSlot, bool, Task<long?>> open, CancellationToken stopping)
 {
     private readonly Lock _lock = new();
-    private readonly Queue<(PartitionSlot Slot, bool Again)> _waiting = new();
-    private readonly HashSet<PartitionSlot> _queued = [];
+    private readonly Queue<PartitionSlot> _waiting = new();
+    private readonly Dictionary<PartitionSlot, bool> _again = [];
     private int _workers;
     private TaskCompletionSource? _idle;
 
@@ -17,9 +17,16 @@ internal sealed class OpenQueue(RuntimePorts ports, int width, Func<PartitionSlo
     {
         lock (_lock)
         {
-            if (stopping.IsCancellationRequested || !_queued.Add(slot))
+            if (stopping.IsCancellationRequested)
                 return;
-            _waiting.Enqueue((slot, again));
+            if (_again.TryGetValue(slot, out var before))
+            {
+                // It waits already; opened anew it is if anybody says so.
+                _again[slot] = before || again;
+                return;
+            }
+            _again.Add(slot, again);
+            _waiting.Enqueue(slot);
             if (_workers == width)
                 return;
             _workers++;
@@ -47,7 +54,7 @@ internal sealed class OpenQueue(RuntimePorts ports, int width, Func<PartitionSlo
             bool again;
             lock (_lock)
             {
-                if (stopping.IsCancellationRequested || !_waiting.TryDequeue(out var next))
+                if (stopping.IsCancellationRequested || !_waiting.TryDequeue(out slot!))
                 {
                     if (--_workers == 0)
                     {
@@ -56,9 +63,8 @@ internal sealed class OpenQueue(RuntimePorts ports, int width, Func<PartitionSlo
                     }
                     return;
                 }
-                (slot, again) = next;
                 // From here on it may be queued once more: what happens after this look at it is not this round's to see.
-                _queued.Remove(slot);
+                _again.Remove(slot, out again);
             }
             try
             {
