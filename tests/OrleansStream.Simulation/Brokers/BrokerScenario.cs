@@ -40,7 +40,7 @@ internal sealed class BrokerScenario
         _store.Deleting = _watch.ObjectGoes;
         _disk.Going = (name, content) => _watch.FileGoes(_disk, name, content);
         _partitions = _world.Random.Next(1, 4);
-        _world.Logs.OnLine = Listen;
+        _world.Logs.OnLine = line => Listen(_world, line);
     }
 
     public History History { get; }
@@ -216,13 +216,13 @@ internal sealed class BrokerScenario
     }
 
     /// <summary>No fault of this simulation damages what is stored: a broker that says so is wrong, or has done it.</summary>
-    private void Listen(string line)
+    internal static void Listen(SimulationScheduler world, string line)
     {
         foreach (var word in (ReadOnlySpan<string>)["contradict", "should follow", "damaged", "no longer there", "Critical", "data cannot be read"])
         {
             if (line.Contains(word, StringComparison.Ordinal) && !line.Contains("Another process has begun to serve", StringComparison.Ordinal))
             {
-                _world.Fail($"I1 is in doubt: {line}");
+                world.Fail($"I1 is in doubt: {line}");
             }
         }
     }

@@ -18,6 +18,28 @@ internal class Mutation
     public virtual IObjectStore Manifests(IObjectStore store) => store;
 
     public virtual IJournalSystem Journals(IJournalSystem journals, SimulatedProcess process) => journals;
+
+    /// <summary>The manifests of a cluster's brokers.</summary>
+    public virtual IManifestStore ManifestStore(IManifestStore manifests) => manifests;
+}
+
+/// <summary>The owner's journal leaves the manifest though not everything is sealed, as a release that does not wait would do.</summary>
+internal sealed class ForgetsTheJournal : Mutation
+{
+    public override IManifestStore ManifestStore(IManifestStore manifests) => new Forgetful(manifests);
+
+    private sealed class Forgetful(IManifestStore inner) : IManifestStore
+    {
+        public ValueTask<StoredObject?> LoadAsync(PartitionId partition, CancellationToken cancel) => inner.LoadAsync(partition, cancel);
+
+        public ValueTask<PutResult> SwapAsync(PartitionId partition, ReadOnlyMemory<byte> manifest, string? etag, CancellationToken cancel)
+        {
+            var decoded = ManifestCodec.Decode(partition, manifest.Span);
+            return inner.SwapAsync(partition, decoded.Journals.Length == 1 ? ManifestCodec.Encode(partition, decoded with { Journals = [] }) : manifest, etag, cancel);
+        }
+
+        public ValueTask DeleteAsync(PartitionId partition, CancellationToken cancel) => inner.DeleteAsync(partition, cancel);
+    }
 }
 
 /// <summary>Entries are confirmed when they are handed over, not when they are durable.</summary>

@@ -12,8 +12,10 @@ using OrleansStream.TestSupport;
 namespace OrleansStream.Simulation;
 
 /// <summary>One broker and its supervisor: whenever the process crashes or ends, another is started over the same store and disk.</summary>
+/// <param name="equip">Makes it a broker of a cluster; without it, it is alone.</param>
 internal sealed class SimulatedBroker(
-    SimulationScheduler world, string name, Func<SimulatedProcess, IObjectStore> store, Func<SimulatedProcess, IJournalSystem> journals)
+    SimulationScheduler world, string name, Func<SimulatedProcess, IObjectStore> store, Func<SimulatedProcess, IJournalSystem> journals,
+    Func<SimulatedProcess, EngineParts, EngineParts>? equip = null)
 {
     private static readonly BrokerSettings s_settings = BrokerSettingsParser.Parse([new("log.retention.check.interval.ms", "1000")]).Settings;
     private int _generation;
@@ -72,6 +74,7 @@ internal sealed class SimulatedBroker(
         {
             Log = LogOptions, FirstSweep = TimeSpan.FromSeconds(3), SweepEvery = TimeSpan.FromSeconds(5),
         };
+        parts = equip?.Invoke(process, parts) ?? parts;
         var listeners = new Dictionary<string, AdvertisedAddress> { ["PLAINTEXT"] = new(name, 9092) };
         Engine = await process.CallAsync(() => BrokerEngine.StartAsync(parts, listeners, default));
     }
