@@ -55,8 +55,10 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
         }
         else
         {
+            // Called by an address that the caller remembers. Ending here would leave that address in use, and the next call would come here again:
+            // so the grain goes where it belongs, and takes its callers along.
             log.LogInformation("Partition {Partition} is not this silo's to lead: {Silo} has it", _id, knowledge.SiloOf(_id));
-            DeactivateOnIdle();
+            MigrateOnIdle();
         }
         return Task.CompletedTask;
     }
