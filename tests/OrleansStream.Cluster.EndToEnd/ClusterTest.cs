@@ -25,6 +25,7 @@ public abstract class ClusterTest(ITestOutputHelper output)
 
     private async Task RunAsync(string? storage, Func<SiloCluster, Task> test)
     {
+        Skip.If(BrokerProcess.IsKafka, "a cluster of our own");
         DirectoryInfo folder = Directory.CreateTempSubdirectory("ostream-cluster-");
         try
         {

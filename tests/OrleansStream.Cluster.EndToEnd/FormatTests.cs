@@ -29,6 +29,7 @@ public sealed class FormatTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task Standalone_takes_a_container_over()
     {
+        Skip.If(BrokerProcess.IsKafka, "our own format");
         await using Azurite azurite = await Azurite.StartAsync();
         using var folder = new TemporaryFolder();
         await using SiloCluster cluster = await SiloCluster.StartAsync(2, folder.Path, azurite.ConnectionString);
@@ -53,6 +54,7 @@ public sealed class FormatTests(ITestOutputHelper output)
 
     private static async Task ThereAndBackAsync(string? storage, string journal)
     {
+        Skip.If(BrokerProcess.IsKafka, "our own format");
         using var folder = new TemporaryFolder();
         var history = new TopicHistory(Topic, Partitions);
         var settings = new Dictionary<string, string> { ["journal.kind"] = journal };

@@ -65,7 +65,7 @@ internal sealed class SiloCluster : IAsyncDisposable
         await EvenAsync(topic);
     }
 
-    /// <summary>Completes when every running silo shows the same: all of them as brokers, and the topic's partitions spread evenly and served.</summary>
+    /// <summary>Completes when every running silo shows the same: all of them as brokers, and all partitions spread evenly and served.</summary>
     public async Task<ClusterView> EvenAsync(string topic)
     {
         long since = Stopwatch.GetTimestamp();
@@ -73,7 +73,7 @@ internal sealed class SiloCluster : IAsyncDisposable
         {
             List<SiloProcess> running = [.. Running];
             ClusterView?[] views = await Task.WhenAll(running.Select(s => TryViewAsync(s.Port, topic)));
-            if (views.All(v => v is not null && v.IsEven(running.Count) && v.Partitions.SequenceEqual(views[0]!.Partitions))) return views[0]!;
+            if (views.All(v => v is not null && v.IsEven(running.Count) && v.All.SequenceEqual(views[0]!.All))) return views[0]!;
             if (Stopwatch.GetElapsedTime(since) > Patience)
                 throw new TimeoutException("the silos do not share the partitions evenly:\n" + string.Join('\n', views.Select(v => v?.ToString() ?? "no answer")) + Printed());
             await Task.Delay(50);
