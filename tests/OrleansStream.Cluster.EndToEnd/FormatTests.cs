@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using OrleansStream.Cluster.EndToEnd.History;
 using OrleansStream.Cluster.EndToEnd.Silos;
 using OrleansStream.EndToEnd.Brokers;
@@ -43,7 +44,7 @@ public sealed class FormatTests(ITestOutputHelper output)
         await WriteAsync(history, _ => standalone.ConnectAsync(), 2);
         foreach (SiloProcess silo in cluster.Silos)
         {
-            EndedAlone end = await silo.EndsAloneAsync(0);
+            EndedAlone end = await AskUntilItEndsAsync(silo, view.LedBy(silo.NodeId).First(), history);
             output.WriteLine($"broker {silo.NodeId} ended with {end.ExitCode}: {end.Printed.Trim().Split('\n')[^1]}");
             Assert.NotEqual(0, end.ExitCode);
             Assert.Contains("ostream-silo: ", end.Printed, StringComparison.Ordinal);
@@ -80,6 +81,29 @@ public sealed class FormatTests(ITestOutputHelper output)
             await WriteAsync(history, _ => standalone.ConnectAsync(), 3);
             await history.CheckAsync(_ => standalone.ConnectAsync());
         }
+    }
+
+    /// <summary>A broker that is not asked for anything does not notice that it was fenced: its clients go on writing, and must not be told that they succeeded.</summary>
+    private static async Task<EndedAlone> AskUntilItEndsAsync(SiloProcess silo, int partition, TopicHistory history)
+    {
+        Task<EndedAlone> ending = silo.EndsAloneAsync(0);
+        for (int index = 0; !ending.IsCompleted; index++)
+        {
+            try
+            {
+                await using KafkaConnection connection = await KafkaConnection.OpenAsync(silo.Port);
+                connection.Patience = TimeSpan.FromSeconds(5);
+                var record = new Payload(1000 + silo.NodeId, index);
+                KafkaRequests.ProduceAnswer answer = await connection.ProduceAsync(Topic, partition, RecordBatch.Build([new WireRecord(null, record.ToBytes(), 1)]));
+                if (answer.Error == 0) history.Acknowledged(partition, answer.BaseOffset, [record]);
+            }
+            catch (Exception e) when (e is SocketException or IOException or TimeoutException)
+            {
+                // It ends.
+            }
+            await Task.Delay(50);
+        }
+        return await ending;
     }
 
     private static async Task WriteAsync(TopicHistory history, Func<int, Task<KafkaConnection>> connect, int producer)

@@ -36,7 +36,7 @@ internal sealed record ClusterView(
         var ours = topics.FirstOrDefault(t => t.name == topic, (error: UnknownTopic, name: topic, partitions: []));
         return new ClusterView(
             brokers.ToDictionary(static b => b.id, static b => b.port), controller, ours.error, [.. ours.partitions.OrderBy(static p => p.Index)],
-            [.. topics.SelectMany(static t => t.partitions)]);
+            [.. topics.OrderBy(static t => t.name, StringComparer.Ordinal).SelectMany(static t => t.partitions.OrderBy(static p => p.Index))]);
     }
 
     public IEnumerable<int> LedBy(int node) => Partitions.Where(p => p.Leader == node).Select(static p => p.Index);
