@@ -54,9 +54,12 @@ internal sealed class PartitionLeads(ControllerParts parts, CancellationToken st
                 }
                 _told[partition] = parts.Ports.Time.GetTimestamp();
             }
+            // An answer that was lost is not waited for: it would keep the partition from being told again.
+            using var limit = new CancellationTokenSource(parts.StepTimeout, parts.Ports.Time);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
             try
             {
-                await parts.Commands.LeadAsync(partition, stopping);
+                await parts.Commands.LeadAsync(partition, both.Token);
             }
             catch (Exception e) when (e is not OperationCanceledException || !stopping.IsCancellationRequested)
             {
