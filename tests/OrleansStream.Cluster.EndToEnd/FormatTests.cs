@@ -45,7 +45,7 @@ public sealed class FormatTests(ITestOutputHelper output)
         foreach (SiloProcess silo in cluster.Silos)
         {
             EndedAlone end = await AskUntilItEndsAsync(silo, view.LedBy(silo.NodeId).First(), history);
-            output.WriteLine($"broker {silo.NodeId} ended with {end.ExitCode}: {end.Printed.Trim().Split('\n')[^1]}");
+            output.WriteLine($"broker {silo.NodeId} ended with {end.ExitCode}: {end.Sentence}");
             Assert.NotEqual(0, end.ExitCode);
             Assert.Contains("ostream-silo: ", end.Printed, StringComparison.Ordinal);
         }

@@ -41,7 +41,7 @@ public sealed class PauseTests(ITestOutputHelper output) : ClusterTest(output)
             long resumed = Stopwatch.GetTimestamp();
             victim.Resume();
             EndedAlone end = await victim.EndsAloneAsync(ended);
-            Output.WriteLine($"resumed, it ended by itself after {Stopwatch.GetElapsedTime(resumed).TotalMilliseconds:0} ms with {end.ExitCode}: {end.Printed.Trim().Split('\n')[^1]}");
+            Output.WriteLine($"resumed, it ended by itself after {Stopwatch.GetElapsedTime(resumed).TotalMilliseconds:0} ms with {end.ExitCode}: {end.Sentence}");
             Assert.NotEqual(0, end.ExitCode);
             Assert.Contains("ostream-silo: ", end.Printed, StringComparison.Ordinal);
             await victim.AnswersAsync();

@@ -7,7 +7,11 @@ using OrleansStream.EndToEnd.Wire;
 namespace OrleansStream.Cluster.EndToEnd.Silos;
 
 /// <summary>How a process of a silo ended that nobody had asked to.</summary>
-internal sealed record EndedAlone(int ExitCode, string Printed);
+internal sealed record EndedAlone(int ExitCode, string Printed)
+{
+    /// <summary>What it said at last to whoever started it.</summary>
+    public string Sentence => Printed.Split('\n').LastOrDefault(static line => line.StartsWith("ostream-silo: ", StringComparison.Ordinal), "nothing");
+}
 
 /// <summary>A broker of a cluster with its supervisor: a process that ends by itself is started again, as Container Apps would.</summary>
 internal sealed class SiloProcess(int nodeId, IReadOnlyList<string> options) : IAsyncDisposable
