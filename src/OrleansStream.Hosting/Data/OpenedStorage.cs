@@ -31,7 +31,7 @@ public sealed class OpenedStorage : IDisposable
     /// Opens it. Throws what <see cref="DataFolder.Open"/> and the stores throw: <see cref="IOException"/>s whose messages are for the user.
     /// </summary>
     /// <param name="shared">Whether other processes work with the same data at the same time.</param>
-    internal static async Task<OpenedStorage> OpenAsync(BrokerSettings settings, bool shared, RuntimePorts ports, IChunkSource chunks, CancellationToken cancel)
+    public static async Task<OpenedStorage> OpenAsync(BrokerSettings settings, bool shared, RuntimePorts ports, IChunkSource chunks, CancellationToken cancel)
     {
         var held = new List<IDisposable>();
         try

@@ -1,23 +1,14 @@
-using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans;
-using Orleans.Configuration;
 using Orleans.Hosting;
-using Orleans.Providers;
-using Orleans.Runtime;
-using Orleans.Runtime.Hosting;
 using Orleans.Storage;
+using OrleansStream.Broker.Cluster;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Hosting;
-using OrleansStream.Platform.Stores;
 using OrleansStream.Silo.Cluster;
 using OrleansStream.Silo.Configuration;
-using OrleansStream.Silo.Membership;
-using OrleansStream.Silo.Placement;
 using OrleansStream.Silo.Storage;
-using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Silo.Hosting;
 
@@ -28,98 +19,30 @@ public sealed class SiloEngine
 
     public BrokerEngine Engine => _engine ?? throw new InvalidOperationException("the silo has no engine yet");
 
-    internal void Set(BrokerEngine engine) => _engine = engine;
+    /// <summary>Starts the engine over the services of a host that was built with it. Throws as <see cref="BrokerEngine.StartAsync"/> does.</summary>
+    internal async Task<BrokerEngine> StartAsync(IServiceProvider services, SiloSettings settings, EngineContext context, CancellationToken cancel)
+    {
+        var manifests = new GrainManifests(
+            services.GetRequiredKeyedService<IGrainStorage>(GrainManifests.ProviderName), context.Logs.CreateLogger<GrainManifests>());
+        EngineParts parts = context.Parts with
+        {
+            Manifests = manifests,
+            Host = services.GetRequiredService<ClusterLink>(),
+            Owner = OwnerId.OfCluster(settings.ClusterId),
+        };
+        return _engine = await BrokerEngine.StartAsync(parts, context.Advertised, cancel);
+    }
 }
 
 /// <summary>Builds the Orleans host of a silo.</summary>
 internal static class SiloHost
 {
-    private const int Failed = 1;
-
     public static IHost Build(SiloSettings settings, EngineContext context, SiloEngine engine)
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(context.Logs);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.AddSingleton(engine);
-        builder.Services.AddSingleton(context.Settings.Broker);
-        builder.UseOrleans(silo =>
-        {
-            UseCluster(silo, settings, context.Storage.Store);
-            silo.Services.AddSingleton<IFatalErrorHandler>(
-                sp => new FatalErrors(context.Fail, static () => Environment.Exit(Failed), sp.GetRequiredService<ILogger<FatalErrors>>()));
-            AddBroker(silo, context);
-            silo.Services.AddGrainStorage(GrainManifests.ProviderName, (_, _) => GrainManifests.InStore(context.Storage.Store));
-            AddDefaultGrainStorage(silo, context);
-        });
+        builder.UseOrleans(silo => silo.AddOrleansStream(settings, context, engine));
         return builder.Build();
-    }
-
-    /// <summary>The grains of topics and partitions, and this broker's line to the controller, which begins when the silo has joined.</summary>
-    private static void AddBroker(ISiloBuilder silo, EngineContext context)
-    {
-        silo.Services.AddSingleton(context.Ports);
-        silo.Services.AddSingleton(context.Storage.Store);
-        silo.Services.AddSingleton<ClusterKnowledge>();
-        silo.Services.AddSingleton(sp => new ClusterLink(
-            sp.GetRequiredService<SiloEngine>(), sp.GetRequiredService<ClusterKnowledge>(), context.Fail, sp.GetRequiredService<ILogger<ClusterLink>>()));
-        silo.Services.AddSingleton<GrainTopicAdmin>();
-        silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BrokerLifecycle>();
-        silo.AddPlacementDirector<PartitionPlacementStrategy, PartitionPlacementDirector>();
-    }
-
-    /// <summary>How this silo finds others, and how soon it takes them for dead.</summary>
-    internal static void UseCluster(ISiloBuilder silo, SiloSettings settings, IObjectStore store)
-    {
-        silo.Configure<ClusterOptions>(options =>
-        {
-            options.ClusterId = settings.ClusterId;
-            options.ServiceId = settings.ServiceId;
-        });
-        silo.ConfigureEndpoints(settings.Advertised, settings.SiloPort, settings.GatewayPort);
-        if (settings.Clustering == Clustering.Localhost)
-        {
-            silo.UseDevelopmentClustering(new IPEndPoint(settings.Advertised, settings.SiloPort));
-            return;
-        }
-        silo.Services.AddSingleton<IMembershipTable>(new ObjectMembershipTable(store, settings.ClusterId, TimeProvider.System));
-        silo.Configure<ClusterMembershipOptions>(Tune);
-    }
-
-    /// <summary>
-    /// Orleans' defaults take about half a minute to see that a silo was killed. Here three probes of 0.6 s that go unanswered make a vote, and two votes (one,
-    /// where there are two silos) a death. What it costs: a probe between each two silos every 0.6 s, and one small write of each silo to the store every 4 s;
-    /// that is what tells the rows of silos that were all killed at once from living ones, after three of them were missed.
-    /// </summary>
-    private static void Tune(ClusterMembershipOptions options)
-    {
-        options.ProbeTimeout = TimeSpan.FromMilliseconds(600);
-        // Also bounds how long a connection that was just used speaks for a silo that does not answer.
-        options.MaxProbeTimeout = TimeSpan.FromMilliseconds(1200);
-        options.NumMissedProbesLimit = 3;
-        options.NumVotesForDeathDeclaration = 2;
-        options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(4);
-        options.NumMissedTableIAmAliveLimit = 3;
-        // Gossip tells of changes at once; this is for whom it does not reach.
-        options.TableRefreshTimeout = TimeSpan.FromSeconds(3);
-        options.DeathVoteExpirationTimeout = TimeSpan.FromSeconds(30);
-        options.DefunctSiloExpiration = TimeSpan.FromDays(1);
-    }
-
-    /// <summary>For the states of users' own grains: in the container as Orleans' own provider keeps them, in a folder as JSON objects.</summary>
-    private static void AddDefaultGrainStorage(ISiloBuilder silo, EngineContext context)
-    {
-        if (context.Storage.Container is { } container)
-        {
-            silo.AddAzureBlobGrainStorageAsDefault(options =>
-            {
-                options.BlobServiceClient = AzureConnection.ServiceOf(container.Connection);
-                options.ContainerName = container.Container;
-            });
-            return;
-        }
-        silo.Services.AddGrainStorage(
-            ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME,
-            (sp, _) => new ObjectGrainStorage(context.Storage.Store, sp.GetRequiredService<IGrainStorageSerializer>(), GrainStateNames.Of));
     }
 }

@@ -1,14 +1,8 @@
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
-using Orleans.Storage;
-using OrleansStream.Broker.Cluster;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Hosting;
 using OrleansStream.Hosting.Configuration;
-using OrleansStream.Silo.Cluster;
 using OrleansStream.Silo.Configuration;
-using OrleansStream.Silo.Storage;
 
 namespace OrleansStream.Silo.Hosting;
 
@@ -32,12 +26,7 @@ internal sealed class SiloKind : IEngineKind
         BrokerEngine? engine = null;
         try
         {
-            var manifests = new GrainManifests(
-                host.Services.GetRequiredKeyedService<IGrainStorage>(GrainManifests.ProviderName), context.Logs.CreateLogger<GrainManifests>());
-            var link = host.Services.GetRequiredService<ClusterLink>();
-            EngineParts parts = context.Parts with { Manifests = manifests, Host = link, Owner = OwnerId.OfCluster(settings.ClusterId) };
-            engine = await BrokerEngine.StartAsync(parts, context.Advertised, cancel);
-            slot.Set(engine);
+            engine = await slot.StartAsync(host.Services, settings, context, cancel);
             await host.StartAsync(cancel);
             return new HostedSilo(settings, host, engine);
         }

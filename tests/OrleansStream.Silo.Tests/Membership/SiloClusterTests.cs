@@ -80,7 +80,7 @@ public sealed class SiloClusterTests : IAsyncLifetime
             builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
             builder.UseOrleans(silo =>
             {
-                SiloHost.UseCluster(silo, settings, store);
+                BrokerSilo.UseCluster(silo, settings, store);
                 silo.Services.AddSingleton<IFatalErrorHandler>(new FatalErrors(reason => _failure.TrySetResult(reason), () => { }, NullLogger<FatalErrors>.Instance));
             });
             Host = builder.Build();
