@@ -182,11 +182,15 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
         }
     }
 
-    private ValueTask<PartitionLease> LeaseAsync()
+    private async ValueTask<PartitionLease> LeaseAsync()
     {
-        if (!Engine.Cluster.TopicsById.TryGetValue(_id.TopicId, out TopicPicture? topic))
-            return new(new PartitionLease(ErrorCode.UnknownTopicId, null));
-        return Engine.GetPartitionAsync(topic, _id.Index, _ended.Token);
+        PartitionLease lease = Engine.Cluster.TopicsById.TryGetValue(_id.TopicId, out TopicPicture? topic)
+            ? await Engine.GetPartitionAsync(topic, _id.Index, _ended.Token)
+            : new PartitionLease(ErrorCode.UnknownTopicId, null);
+        // A caller whose silo had an old picture brought the grain to life here: the next call finds its place anew.
+        if (lease.Error != ErrorCode.None && !IsHere)
+            DeactivateOnIdle();
+        return lease;
     }
 
     private static PartitionAppend Answer(AppendResult result) => new(
