@@ -25,6 +25,9 @@ public sealed record ControllerParts(
 
     /// <summary>How long after a broker was told to lead a partition it is told again, where it does not serve.</summary>
     public TimeSpan LeadAgain { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>The same where the broker could not be told.</summary>
+    public TimeSpan LeadRetry { get; init; } = TimeSpan.FromMilliseconds(250);
 }
 
 /// <summary>
@@ -53,6 +56,7 @@ public sealed class ClusterController : IDisposable
     private TaskCompletionSource _news = NewSignal();
     private TaskCompletionSource _work = NewSignal();
     private bool _settled;
+    private long _publishedVersion;
     private long _writtenVersion;
 
     private ClusterController(ControllerParts parts, StoredCell<StoredAssignment> cell, StoredAssignment stored)
@@ -92,12 +96,15 @@ public sealed class ClusterController : IDisposable
     }
 
     /// <summary>
-    /// A broker lives and has this to say. Answers why it may not be part of the cluster: another living broker has its node id; null where it may.
+    /// A broker lives and has this to say. Answers why it may not be part of the cluster, null where it may: membership does not have it (not yet, or it is
+    /// dead and this report was late), or another living broker has its node id.
     /// </summary>
     public string? Report(ClusterMember member, IReadOnlyList<PartitionEvent> events)
     {
         lock (_lock)
         {
+            if (_living?.Contains(member.Address) == false)
+                return $"membership has no living silo at {member.Address}";
             if (!_state.Members.TryGetValue(member.NodeId, out var there))
                 _state.Put(member);
             else if (there.Address != member.Address)
@@ -352,8 +359,6 @@ public sealed class ClusterController : IDisposable
             _news = NewSignal();
         }
     }
-
-    private long _publishedVersion;
 
     private async ValueTask WriteAsync()
     {

@@ -10,7 +10,9 @@ internal sealed class PartitionLeads(ControllerParts parts, CancellationToken st
     private readonly Lock _lock = new();
     private readonly Queue<PartitionId> _waiting = new();
     private readonly HashSet<PartitionId> _busy = [];
-    private Dictionary<PartitionId, long> _told = [];
+
+    /// <summary>From when on (a timestamp of the clock) a partition that does not serve is told again.</summary>
+    private Dictionary<PartitionId, long> _again = [];
     private int _workers;
 
     public required Action Done { get; init; }
@@ -22,17 +24,18 @@ internal sealed class PartitionLeads(ControllerParts parts, CancellationToken st
         lock (_lock)
         {
             // Who serves meanwhile is told anew when it is idle the next time.
-            Dictionary<PartitionId, long> told = [];
+            Dictionary<PartitionId, long> again = [];
+            var now = parts.Ports.Time.GetTimestamp();
             foreach (var partition in idle)
             {
-                if (_told.TryGetValue(partition, out var at))
-                    told[partition] = at;
-                if (_busy.Contains(partition) || (at != 0 && parts.Ports.Time.GetElapsedTime(at) < parts.LeadAgain))
+                if (_again.TryGetValue(partition, out var at))
+                    again[partition] = at;
+                if (_busy.Contains(partition) || now < at)
                     continue;
                 _busy.Add(partition);
                 _waiting.Enqueue(partition);
             }
-            _told = told;
+            _again = again;
             begin = Math.Min(parts.LeadWidth - _workers, _waiting.Count);
             _workers += Math.Max(0, begin);
         }
@@ -52,8 +55,8 @@ internal sealed class PartitionLeads(ControllerParts parts, CancellationToken st
                     _workers--;
                     return;
                 }
-                _told[partition] = parts.Ports.Time.GetTimestamp();
             }
+            var again = parts.LeadAgain;
             // An answer that was lost is not waited for: it would keep the partition from being told again.
             using var limit = new CancellationTokenSource(parts.StepTimeout, parts.Ports.Time);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
@@ -65,13 +68,35 @@ internal sealed class PartitionLeads(ControllerParts parts, CancellationToken st
             {
                 // What the host throws where a broker does not answer. It is told again, or its death is seen.
                 _log.LogInformation("Partition {Partition}: its leader did not hear that it leads: {Reason}", partition, e.Message);
+                again = TimeSpan.Zero;
             }
             catch (OperationCanceledException)
             {
                 continue;
             }
+            // Most often the call went to a silo that has just died: the next one finds another.
+            if (again == TimeSpan.Zero && !await PausedAsync())
+                continue;
             lock (_lock)
+            {
                 _busy.Remove(partition);
+                _again[partition] = parts.Ports.Time.GetTimestamp() + (long)(again.TotalSeconds * parts.Ports.Time.TimestampFrequency);
+            }
+            if (again == TimeSpan.Zero)
+                Done();
+        }
+    }
+
+    private async ValueTask<bool> PausedAsync()
+    {
+        try
+        {
+            await Task.Delay(parts.LeadRetry, parts.Ports.Time, stopping);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
         }
     }
 }
