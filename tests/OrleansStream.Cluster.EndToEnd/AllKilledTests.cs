@@ -11,7 +11,7 @@ public sealed class AllKilledTests(ITestOutputHelper output) : ClusterTest(outpu
     private const int Partitions = 12;
 
     [SkippableFact]
-    public Task All_killed_on_a_folder() => OnFolderAsync(KillAllAsync);
+    public Task All_killed_on_a_folder() => OnFolderAtLengthAsync(KillAllAsync);
 
     [SkippableFact]
     public Task All_killed_on_blobs() => OnAzuriteAsync(KillAllAsync);

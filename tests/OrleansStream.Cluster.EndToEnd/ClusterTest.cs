@@ -16,6 +16,13 @@ public abstract class ClusterTest(ITestOutputHelper output)
 
     private protected Task OnFolderAsync(Func<SiloCluster, Task> test) => RunAsync(null, test);
 
+    /// <summary>What takes minutes on two cores.</summary>
+    private protected Task OnFolderAtLengthAsync(Func<SiloCluster, Task> test)
+    {
+        Skip.IfNot(Repository.Full, "takes minutes: with --full only");
+        return OnFolderAsync(test);
+    }
+
     private protected async Task OnAzuriteAsync(Func<SiloCluster, Task> test)
     {
         Skip.IfNot(Repository.Full, "on Azurite with --full only");

@@ -10,7 +10,7 @@ namespace OrleansStream.Cluster.EndToEnd;
 public sealed class KillTests(ITestOutputHelper output) : ClusterTest(output)
 {
     private const int Partitions = 12;
-    private static int Rounds => Repository.Full ? 30 : 3;
+    private static int Rounds => Repository.Full ? 30 : 2;
 
     [SkippableFact]
     public Task Killed_silos_on_a_folder() => OnFolderAsync(RoundsAsync);

@@ -16,7 +16,7 @@ public sealed class PauseTests(ITestOutputHelper output) : ClusterTest(output)
     private const int Partitions = 6;
 
     [SkippableFact]
-    public Task Paused_past_its_death_on_a_folder() => OnFolderAsync(PauseAsync);
+    public Task Paused_past_its_death_on_a_folder() => OnFolderAtLengthAsync(PauseAsync);
 
     [SkippableFact]
     public Task Paused_past_its_death_on_blobs() => OnAzuriteAsync(PauseAsync);

@@ -11,7 +11,7 @@ public sealed class RollingRestartTests(ITestOutputHelper output) : ClusterTest(
     private const int Partitions = 12;
 
     [SkippableFact]
-    public Task Rolling_restart_on_a_folder() => OnFolderAsync(RestartAllAsync);
+    public Task Rolling_restart_on_a_folder() => OnFolderAtLengthAsync(RestartAllAsync);
 
     [SkippableFact]
     public Task Rolling_restart_on_blobs() => OnAzuriteAsync(RestartAllAsync);
