@@ -18,9 +18,12 @@ program_of() {
 stamp=src/OrleansStream.Standalone/obj/run.stamp
 if [ ! -s "$stamp" ] || changed_since "$stamp" src || { [ "${ENGINE:-}" = silo ] && [ "$(cat "$stamp")" != OrleansStream.sln ]; }; then
   restore_solution
-  say "Building (once; the next start takes a second) ..."
+  say "Building (once; the next start takes seconds) ..."
   mkdir -p "$(dirname "$stamp")"; printf '%s\n' "$solution" >"$stamp.new"
-  dotnet build "$solution" -c Release --no-restore -v q --nologo -clp:"ErrorsOnly;NoSummary" >&2
+  projects=(Standalone); [ "$solution" != OrleansStream.sln ] || projects+=(Silo)
+  for project in "${projects[@]}"; do
+    dotnet build "src/OrleansStream.$project" -c Release --no-restore -v q --nologo -clp:"ErrorsOnly;NoSummary" >&2
+  done
   mv "$stamp.new" "$stamp"
 fi
 if [ "$(cat "$stamp")" = OrleansStream.sln ]; then engine=silo; else engine=standalone; fi
