@@ -15,7 +15,7 @@ public sealed class AzuriteFixture : IAsyncLifetime, ICollectionFixture<AzuriteF
     {
         (_azurite, Reason) = await Azurite.TryStartAsync();
         if (Reason is not null)
-            await Console.Error.WriteLineAsync($"SKIPPED: every test of the Azure store. {Reason}");
+            await Console.Error.WriteLineAsync($"SKIPPED: every test over Azure's store. {Reason}");
     }
 
     public Task DisposeAsync()
