@@ -149,16 +149,3 @@ internal sealed class StoredCell<T>(IObjectStore store, RuntimePorts ports, stri
 
     private T Decode(ReadOnlyMemory<byte> content) => codec.Read(new CellReader(CellFormat.Open(name, codec.Kind, codec.Version, content)));
 }
-
-internal static class RandomGuids
-{
-    /// <summary>A random id (version 4).</summary>
-    public static Guid NextGuid(this IRandomSource random)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        random.Fill(bytes);
-        bytes[6] = (byte)((bytes[6] & 0x0f) | 0x40);
-        bytes[8] = (byte)((bytes[8] & 0x3f) | 0x80);
-        return new Guid(bytes, bigEndian: true);
-    }
-}

@@ -18,6 +18,12 @@ internal static class Leases
         return lease.IsCompletedSuccessfully ? lease : WithinAsync(lease.AsTask(), context, timeoutMs);
     }
 
+    /// <summary>The same by a topic's name; UNKNOWN_TOPIC_OR_PARTITION where there is no such topic.</summary>
+    public static ValueTask<PartitionLease> LeaseAsync(this RequestContext context, string topicName, int index, int? timeoutMs = null) =>
+        context.Gateway.Engine.Cluster.TopicsByName.TryGetValue(topicName, out TopicPicture? topic)
+            ? context.LeaseAsync(topic, index, timeoutMs)
+            : ValueTask.FromResult(new PartitionLease(ErrorCode.UnknownTopicOrPartition, null));
+
     private static async ValueTask<PartitionLease> WithinAsync(Task<PartitionLease> opening, RequestContext context, int? timeoutMs)
     {
         TimeSpan limit = context.OpeningLimit;

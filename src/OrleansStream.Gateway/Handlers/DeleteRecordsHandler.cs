@@ -1,6 +1,5 @@
 using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Partitions;
-using OrleansStream.Broker.Topics;
 using OrleansStream.Gateway.Dispatch;
 using OrleansStream.Protocol;
 using OrleansStream.Protocol.Messages;
@@ -16,10 +15,9 @@ internal sealed class DeleteRecordsHandler : ApiHandler<DeleteRecordsRequest>
         foreach (DeleteRecordsRequest.DeleteRecordsTopic asked in request.Topics)
         {
             var answered = new DeleteRecordsResponse.DeleteRecordsTopicResult { Name = asked.Name };
-            context.Gateway.Engine.Cluster.TopicsByName.TryGetValue(asked.Name, out TopicPicture? topic);
             foreach (DeleteRecordsRequest.DeleteRecordsPartition partition in asked.Partitions)
             {
-                DeletedRecords deleted = await DeleteAsync(topic, partition, request.TimeoutMs, context);
+                DeletedRecords deleted = await DeleteAsync(asked.Name, partition, request.TimeoutMs, context);
                 answered.Partitions.Add(new()
                 {
                     PartitionIndex = partition.PartitionIndex,
@@ -33,10 +31,8 @@ internal sealed class DeleteRecordsHandler : ApiHandler<DeleteRecordsRequest>
     }
 
     private static async ValueTask<DeletedRecords> DeleteAsync(
-        TopicPicture? topic, DeleteRecordsRequest.DeleteRecordsPartition asked, int timeoutMs, RequestContext context)
+        string topic, DeleteRecordsRequest.DeleteRecordsPartition asked, int timeoutMs, RequestContext context)
     {
-        if (topic is null)
-            return new DeletedRecords(ErrorCode.UnknownTopicOrPartition, -1);
         PartitionLease lease = await context.LeaseAsync(topic, asked.PartitionIndex, timeoutMs);
         return lease.Partition is { } partition
             ? await partition.DeleteRecordsAsync(asked.Offset, context.Cancel)

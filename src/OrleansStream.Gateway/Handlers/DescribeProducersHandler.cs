@@ -17,18 +17,15 @@ internal sealed class DescribeProducersHandler : ApiHandler<DescribeProducersReq
         {
             var answered = new DescribeProducersResponse.TopicResponse { Name = asked.Name };
             AdminError bad = TopicNames.Check(asked.Name);
-            context.Gateway.Engine.Cluster.TopicsByName.TryGetValue(asked.Name, out TopicPicture? topic);
             foreach (int index in asked.PartitionIndexes)
-                answered.Partitions.Add(bad.Failed ? Refused(index, bad, context) : await DescribeAsync(topic, index, context));
+                answered.Partitions.Add(bad.Failed ? Refused(index, bad, context) : await DescribeAsync(asked.Name, index, context));
             response.Topics.Add(answered);
         }
         return Answer.Of(response);
     }
 
-    private static async ValueTask<DescribeProducersResponse.PartitionResponse> DescribeAsync(TopicPicture? topic, int index, RequestContext context)
+    private static async ValueTask<DescribeProducersResponse.PartitionResponse> DescribeAsync(string topic, int index, RequestContext context)
     {
-        if (topic is null)
-            return Refused(index, new AdminError(ErrorCode.UnknownTopicOrPartition), context);
         PartitionLease lease = await context.LeaseAsync(topic, index);
         if (lease.Partition is not { } partition)
             return Refused(index, new AdminError(lease.Error), context);

@@ -1,6 +1,5 @@
 using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Partitions;
-using OrleansStream.Broker.Topics;
 using OrleansStream.Gateway.Dispatch;
 using OrleansStream.Protocol;
 using OrleansStream.Protocol.Messages;
@@ -37,12 +36,10 @@ internal sealed class ListOffsetsHandler : ApiHandler<ListOffsetsRequest>
     }
 
     private static async ValueTask<OffsetLookup> LookUpAsync(
-        string name, ListOffsetsRequest.ListOffsetsPartition asked, ListOffsetsRequest request, RequestContext context)
+        string topic, ListOffsetsRequest.ListOffsetsPartition asked, ListOffsetsRequest request, RequestContext context)
     {
         if (asked.Timestamp < LowestTimestamp(context.Version))
             return new OffsetLookup(ErrorCode.UnsupportedVersion);
-        if (!context.Gateway.Engine.Cluster.TopicsByName.TryGetValue(name, out TopicPicture? topic))
-            return new OffsetLookup(ErrorCode.UnknownTopicOrPartition);
         PartitionLease lease = await context.LeaseAsync(topic, asked.PartitionIndex);
         if (lease.Partition is not { } partition)
             return new OffsetLookup(lease.Error);

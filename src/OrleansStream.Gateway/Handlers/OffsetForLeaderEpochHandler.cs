@@ -1,6 +1,5 @@
 using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Partitions;
-using OrleansStream.Broker.Topics;
 using OrleansStream.Gateway.Dispatch;
 using OrleansStream.Protocol;
 using OrleansStream.Protocol.Messages;
@@ -16,10 +15,9 @@ internal sealed class OffsetForLeaderEpochHandler : ApiHandler<OffsetForLeaderEp
         foreach (OffsetForLeaderEpochRequest.OffsetForLeaderTopic asked in request.Topics)
         {
             var answered = new OffsetForLeaderEpochResponse.OffsetForLeaderTopicResult { Topic = asked.Topic };
-            context.Gateway.Engine.Cluster.TopicsByName.TryGetValue(asked.Topic, out TopicPicture? topic);
             foreach (OffsetForLeaderEpochRequest.OffsetForLeaderPartition partition in asked.Partitions)
             {
-                EpochEnd end = await FindAsync(topic, partition, context);
+                EpochEnd end = await FindAsync(asked.Topic, partition, context);
                 answered.Partitions.Add(new()
                 {
                     Partition = partition.Partition,
@@ -34,10 +32,8 @@ internal sealed class OffsetForLeaderEpochHandler : ApiHandler<OffsetForLeaderEp
     }
 
     private static async ValueTask<EpochEnd> FindAsync(
-        TopicPicture? topic, OffsetForLeaderEpochRequest.OffsetForLeaderPartition asked, RequestContext context)
+        string topic, OffsetForLeaderEpochRequest.OffsetForLeaderPartition asked, RequestContext context)
     {
-        if (topic is null)
-            return new EpochEnd(ErrorCode.UnknownTopicOrPartition);
         PartitionLease lease = await context.LeaseAsync(topic, asked.Partition);
         return lease.Partition?.EndOffsetForEpoch(asked.CurrentLeaderEpoch, asked.LeaderEpoch) ?? new EpochEnd(lease.Error);
     }

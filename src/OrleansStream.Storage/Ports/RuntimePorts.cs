@@ -18,6 +18,19 @@ public interface IRandomSource
     void Fill(Span<byte> bytes);
 }
 
+public static class RandomSourceExtensions
+{
+    /// <summary>A random id (version 4).</summary>
+    public static Guid NextGuid(this IRandomSource random)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        random.Fill(bytes);
+        bytes[6] = (byte)((bytes[6] & 0x0f) | 0x40);
+        bytes[8] = (byte)((bytes[8] & 0x3f) | 0x80);
+        return new Guid(bytes, bigEndian: true);
+    }
+}
+
 /// <summary>Starts work that outlives its caller.</summary>
 public interface IScheduler
 {

@@ -27,10 +27,10 @@ public static class SegmentNames
 
     /// <summary>A name for an object with one run, fresh because of random bits.</summary>
     public static string ForPartition(PartitionId partition, long baseOffset, int leaderEpoch, IRandomSource random) =>
-        string.Create(CultureInfo.InvariantCulture, $"{SegmentsPrefix(partition)}{baseOffset:D20}-{leaderEpoch}-{NewId(random):N}");
+        string.Create(CultureInfo.InvariantCulture, $"{SegmentsPrefix(partition)}{baseOffset:D20}-{leaderEpoch}-{random.NextGuid():N}");
 
     /// <summary>A name for an object with runs of many partitions.</summary>
-    public static string Shared(IRandomSource random) => string.Create(CultureInfo.InvariantCulture, $"{SharedPrefix}0-{NewId(random):N}");
+    public static string Shared(IRandomSource random) => string.Create(CultureInfo.InvariantCulture, $"{SharedPrefix}0-{random.NextGuid():N}");
 
     /// <summary>The leader epoch in a name; 0 for a shared object; null where the name is not one of ours.</summary>
     public static int? LeaderEpochOf(string name)
@@ -43,12 +43,5 @@ public static class SegmentNames
             && Guid.TryParseExact(name.AsSpan(end + 1), "N", out _)
             ? epoch
             : null;
-    }
-
-    private static Guid NewId(IRandomSource random)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        random.Fill(bytes);
-        return new Guid(bytes);
     }
 }

@@ -1,8 +1,8 @@
 using OrleansStream.Broker.Groups.Consumer;
 using OrleansStream.Broker.Groups.Runtime;
-using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
 using OrleansStream.Protocol.Messages;
+using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Broker.Groups.Classic;
 

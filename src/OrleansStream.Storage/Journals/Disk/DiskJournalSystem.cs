@@ -21,7 +21,7 @@ public sealed class DiskJournalSystem(IJournalFolder folder, RuntimePorts ports,
     public async ValueTask<IJournal> OpenAsync(CancellationToken cancel)
     {
         await _ring.StartAsync(cancel);
-        var id = NewId();
+        var id = ports.Random.NextGuid();
         var file = await _ring.TakeAsync(options.FileBytes, cancel);
         try
         {
@@ -101,12 +101,5 @@ public sealed class DiskJournalSystem(IJournalFolder folder, RuntimePorts ports,
         }
 
         return journal;
-    }
-
-    private Guid NewId()
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        ports.Random.Fill(bytes);
-        return new Guid(bytes);
     }
 }

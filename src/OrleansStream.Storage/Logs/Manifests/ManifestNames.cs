@@ -33,13 +33,3 @@ public static class ManifestNames
             : null;
     }
 }
-
-internal static class RandomSourceExtensions
-{
-    public static Guid NextGuid(this IRandomSource random)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        random.Fill(bytes);
-        return new Guid(bytes);
-    }
-}
