@@ -57,11 +57,16 @@ public class LogHandoverTests
     {
         _rig.Journals.AutoCommit = false;
         await using var host = await _rig.StartAsync();
-        var log = await LogRig.OpenAsync(host);
+        var log = await LogRig.OpenAsync(host, 0);
+        var other = await LogRig.OpenAsync(host, 1);
+        var durable = other.Append(Batches.Sequence(Batches.Make(3, 100, 1))).Durable;
+        _rig.Journals.Opened[0].Commit();
+        await durable;
         var append = log.Append(Batches.Sequence(Batches.Make(3, 100, 1)));
         var releasing = host.ReleaseAsync(log.Id, default).AsTask();
         Assert.Equal(LogStatus.NotLeader, log.Append(Batches.Sequence(Batches.Make(1, 10, 1))).Status);
-        await Task.Delay(20);
+        // A log with as much to seal and nothing in flight is released meanwhile.
+        await host.ReleaseAsync(other.Id, default);
         Assert.False(append.Durable.IsCompleted || releasing.IsCompleted);
         _rig.Journals.Opened[0].Commit();
         Assert.Equal(LogStatus.Ok, await append.Durable);
