@@ -1,35 +1,17 @@
-using OrleansStream.Simulation.Kit;
 using Xunit.Abstractions;
 
 namespace OrleansStream.Simulation;
 
-/// <summary>A cluster of brokers under faults, planned moves and failovers. The variables are those of <see cref="WholeBrokerTests"/>.</summary>
+/// <summary>A cluster of brokers under faults, planned moves and failovers.</summary>
 public sealed class ClusterTests(ITestOutputHelper output)
 {
-    [Fact]
-    public void Every_invariant_holds_for_every_seed()
-    {
-        foreach (var seed in WholeBrokerTests.Seeds(30))
-        {
-            var scenario = new ClusterScenario(seed);
-            scenario.Run();
-            output.WriteLine($"seed {seed}: {scenario.Summary}");
-        }
-    }
+    private readonly Runs _runs = new(output, (seed, mutation) => new ClusterScenario(seed, mutation));
 
     [Fact]
-    public void One_seed_gives_one_run()
-    {
-        var digests = new HashSet<ulong>();
-        for (var again = 0; again < 2; again++)
-        {
-            var scenario = new ClusterScenario(1000);
-            scenario.Run();
-            digests.Add(scenario.Digest);
-        }
+    public void Every_invariant_holds_for_every_seed() => _runs.EveryInvariantHolds(seeds: 30);
 
-        Assert.Single(digests);
-    }
+    [Fact]
+    public void One_seed_gives_one_run() => _runs.AreTheSameForTheSameSeed(1000);
 
     [Theory]
     [InlineData(typeof(ConfirmsBeforeDurable))]
@@ -37,22 +19,5 @@ public sealed class ClusterTests(ITestOutputHelper output)
     [InlineData(typeof(ReplaysTooLittle))]
     [InlineData(typeof(FencesNobody))]
     [InlineData(typeof(ForgetsTheJournal))]
-    public void A_defect_put_in_on_purpose_is_found(Type mutation)
-    {
-        for (var seed = 0; seed < 40; seed++)
-        {
-            try
-            {
-                new ClusterScenario(seed, (Mutation)Activator.CreateInstance(mutation)!).Run();
-            }
-            catch (SimulationFailedException found)
-            {
-                output.WriteLine(found.Message.Split('\n')[0]);
-                Assert.Matches("I[1-5] is|must be fenced before it is replayed", found.Message);
-                return;
-            }
-        }
-
-        Assert.Fail("40 seeds did not find it");
-    }
+    public void A_defect_put_in_on_purpose_is_found(Type mutation) => _runs.Find(mutation);
 }
