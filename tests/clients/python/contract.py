@@ -3,7 +3,8 @@
     produce BOOTSTRAP SPEC   {"topic", "codec", "records": [{"partition", "key", "value", "headers": [[name, value]], "timestamp"}]}
                              prints a line {"partition", "offset"} a record, in their order, where the client learns it
                              or {"topic", "codec", "bulk": {"count", "size", "partitions"}}: prints {"digests": {partition: sha256}}
-    consume BOOTSTRAP SPEC   {"topic", "partitions", "from": "beginning" | "end" | "offset" | "timestamp", "at", "count", "bulk"}
+    consume BOOTSTRAP SPEC   {"topic", "partitions", "from": "beginning" | "end" | "offset" | "timestamp", "at", "count", "bulk",
+                              "ends": {partition: offset}}, where they end now, for a client that reads up to there
                              prints {"ready": true} once it is positioned, then a line a record as above with "offset", or with "bulk" the digests
 
 Keys, values and header values are base64 or null; timestamps are milliseconds or null. Reading is by assignment, never by group.

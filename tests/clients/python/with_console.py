@@ -44,14 +44,9 @@ def consume(bootstrap, spec):
             base += ['--formatter-property', pair]
     starts = {'beginning': 'earliest', 'offset': str(spec.get('at'))}
     say({'ready': True})
-    ends = {}
-    for line in tool('get-offsets', '--bootstrap-server', bootstrap, '--topic', spec['topic']).decode().split():
-        _, partition, end = line.rsplit(':', 2)
-        ends[int(partition)] = int(end)
     for partition in spec['partitions']:
         # by assignment, a partition at a time, to its end as it is now
-        end = ends[partition]
-        count = end - (spec['at'] if spec['from'] == 'offset' else 0)
+        count = spec['ends'][str(partition)] - (spec['at'] if spec['from'] == 'offset' else 0)
         if count <= 0:
             continue
         lines = tool(*base, '--partition', str(partition), '--offset', starts[spec['from']], '--max-messages', str(count), '--timeout-ms', '60000')
