@@ -6,7 +6,8 @@ namespace OrleansStream.EndToEnd.BadInput;
 public sealed class BadInputHere(DiskBroker fixture) : BadInputTests(fixture), IClassFixture<DiskBroker>;
 
 /// <summary>The same bytes to the real Apache Kafka: what is expected is what it does.</summary>
-public sealed class BadInputAtKafka(KafkaBroker fixture) : BadInputTests(fixture), IClassFixture<KafkaBroker>;
+[Collection(AtKafka.Name)]
+public sealed class BadInputAtKafka(KafkaBroker fixture) : BadInputTests(fixture);
 
 /// <summary>Wrong bytes from a raw socket: the outcome, that no other connection notices, that nothing is written, that memory stays bounded.</summary>
 public abstract class BadInputTests(BrokerFixture fixture)

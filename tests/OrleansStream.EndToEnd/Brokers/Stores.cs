@@ -78,3 +78,10 @@ public sealed class KafkaBroker : BrokerFixture
         return BrokerProcess.StartKafkaAsync(folder, Settings);
     }
 }
+
+/// <summary>The classes that compare with Apache Kafka share one: its start is most of what they cost.</summary>
+[CollectionDefinition(Name)]
+public sealed class AtKafka : ICollectionFixture<KafkaBroker>
+{
+    public const string Name = "Apache Kafka";
+}

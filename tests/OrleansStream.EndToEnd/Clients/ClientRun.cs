@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using OrleansStream.EndToEnd.Brokers;
+using OrleansStream.EndToEnd.Wire;
 
 namespace OrleansStream.EndToEnd.Clients;
 
@@ -31,18 +32,28 @@ internal static class ClientRun
     public static async Task<Dictionary<string, string>> ConsumeBulkAsync(
         this KafkaClient client, BrokerProcess broker, string topic, int count, int partitions) =>
         Digests(await RunAsync(client, "consume", broker,
-            new { topic, partitions = Enumerable.Range(0, partitions), from = "beginning", count, bulk = true }));
+            new { topic, partitions = Enumerable.Range(0, partitions), from = "beginning", count, bulk = true, ends = await EndsAsync(client, broker, topic, Enumerable.Range(0, partitions)) }));
 
     /// <param name="from">beginning, end, offset or timestamp.</param>
     /// <param name="ready">Called when the client knows where it starts.</param>
     public static async Task<List<ClientRecord>> ConsumeAsync(
         this KafkaClient client, BrokerProcess broker, string topic, IEnumerable<int> partitions, int count, string from = "beginning", long at = 0, Func<Task>? ready = null)
     {
-        var lines = await RunAsync(client, "consume", broker, new { topic, partitions, from, at, count }, ready);
+        var lines = await RunAsync(client, "consume", broker, new { topic, partitions, from, at, count, ends = await EndsAsync(client, broker, topic, partitions) }, ready);
         return lines.Where(l => l.TryGetProperty("offset", out _)).Select(l => new ClientRecord(
             l.GetProperty("partition").GetInt32(), Bytes(l.GetProperty("key")), Bytes(l.GetProperty("value")),
             l.GetProperty("headers").EnumerateArray().Select(h => (h[0].GetString()!, Bytes(h[1]))).ToList(),
             l.GetProperty("timestamp").GetInt64(), l.GetProperty("offset").GetInt64())).ToList();
+    }
+
+    /// <summary>Where partitions end, for a client that cannot find out without a process of its own; else null.</summary>
+    private static async Task<Dictionary<int, long>?> EndsAsync(KafkaClient client, BrokerProcess broker, string topic, IEnumerable<int> partitions)
+    {
+        if (!client.SlowStart) return null;
+        await using var connection = await broker.ConnectAsync();
+        var ends = new Dictionary<int, long>();
+        foreach (var partition in partitions) ends[partition] = (await connection.ListOffsetAsync(topic, partition, -1)).Offset;
+        return ends;
     }
 
     private static async Task<List<JsonElement>> RunAsync(KafkaClient client, string command, BrokerProcess broker, object spec, Func<Task>? ready = null)

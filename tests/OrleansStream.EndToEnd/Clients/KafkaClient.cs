@@ -39,8 +39,12 @@ internal sealed record KafkaClient(string Name, string Package, params string[] 
     public bool ReportsOffset { get; init; } = true;
     public bool StartsAtEnd { get; init; } = true;
     public bool StartsAtTimestamp { get; init; } = true;
-    /// <summary>Each of its runs starts several JVMs: a slice of the tests reads one codec with it, not all.</summary>
+
+    /// <summary>It starts a JVM for each partition that it reads: a slice of the tests asks less of it, and it is told where partitions end.</summary>
     public bool SlowStart { get; init; }
+
+    /// <summary>What it is built on; null where it is a library of its own.</summary>
+    public string? Library { get; init; }
 
     public bool EmptyKey { get; init; } = true;
     public bool NullHeader { get; init; } = true;
@@ -51,27 +55,23 @@ internal sealed record KafkaClient(string Name, string Package, params string[] 
     /// <summary>Skips the test, or fails it where CI is set, when the client is not installed.</summary>
     public void Needed()
     {
-        if (Package == "peers") Missing.Peers();
-        if (!Path.IsPathRooted(Command[0]) || File.Exists(Command[0]))
-        {
-            if (Package is "peers" or "python-wheels") return;
-            if (Package == "node" && Directory.Exists(Path.Combine(Repository.Cache, "node", "node_modules"))) return;
-            if (Package is not "node" && File.Exists($"/var/lib/dpkg/info/{Package}.list")) return;
-        }
-        if (Package == "python-wheels") Missing.Peers();
+        if (IsInstalled) return;
+        if (Package is "peers" or "python-wheels") Missing.Peers();
         Missing.Tool(Package, string.Join(' ', Command));
     }
 
     private static string Script(string name) => Path.Combine(Repository.Root, "tests", "clients", name);
+    private const string Librdkafka = "librdkafka";
+    private const string KafkaPython = "kafka-python";
     private const string DebianPython = "/usr/bin/python3";
     private static readonly string VenvPython = Path.Combine(Repository.Cache, "python", "bin", "python");
 
     public static readonly IReadOnlyList<KafkaClient> All =
     [
         new("kcat", "kcat", DebianPython, Script("python/with_kcat.py"))
-            { Partitioner = Partitioner.Crc32, Binary = false, SetsTimestamp = false, ReportsOffset = false },
-        new("python3-confluent-kafka", "python3-confluent-kafka", DebianPython, Script("python/with_confluent.py")) { Partitioner = Partitioner.Crc32 },
-        new("python3-kafka", "python3-kafka", DebianPython, Script("python/with_kafka_python.py")) { NullHeader = false },
+            { Library = Librdkafka, Partitioner = Partitioner.Crc32, Binary = false, SetsTimestamp = false, ReportsOffset = false },
+        new("python3-confluent-kafka", "python3-confluent-kafka", DebianPython, Script("python/with_confluent.py")) { Library = Librdkafka, Partitioner = Partitioner.Crc32 },
+        new("python3-kafka", "python3-kafka", DebianPython, Script("python/with_kafka_python.py")) { Library = KafkaPython, NullHeader = false },
         new("kafkajs", "node", "node", Script("node/with_kafkajs.mjs")) { Consumes = false, NullHeader = false, Codecs = ["none", "gzip", "snappy"] },
         new("platformatic", "node", "node", Script("node/with_platformatic.mjs"))
             {
@@ -80,8 +80,8 @@ internal sealed record KafkaClient(string Name, string Package, params string[] 
                 // it knows snappy's raw form, not the framing of the Java client
                 Unreadable = ["python3-kafka snappy", "kafka-python 3.0 snappy", "kafka-console snappy", .. s_nodeHasZstd ? Array.Empty<string>() : ["zstd"]],
             },
-        new("confluent-kafka 2.16", "python-wheels", VenvPython, Script("python/with_confluent.py")) { Partitioner = Partitioner.Crc32 },
-        new("kafka-python 3.0", "python-wheels", VenvPython, Script("python/with_kafka_python.py")) { NullHeader = false },
+        new("confluent-kafka 2.16", "python-wheels", VenvPython, Script("python/with_confluent.py")) { Library = Librdkafka, Partitioner = Partitioner.Crc32 },
+        new("kafka-python 3.0", "python-wheels", VenvPython, Script("python/with_kafka_python.py")) { Library = KafkaPython, NullHeader = false },
         new("aiokafka", "python-wheels", VenvPython, Script("python/with_aiokafka.py"))
             // its other codecs come with cramjam, which its wheel does not bring
             { Codecs = ["none", "gzip"], Unreadable = ["snappy", "lz4", "zstd"] },
@@ -89,12 +89,23 @@ internal sealed record KafkaClient(string Name, string Package, params string[] 
             { Binary = false, ChoosesPartition = false, SetsTimestamp = false, ReportsOffset = false, StartsAtEnd = false, StartsAtTimestamp = false, SlowStart = true },
     ];
 
+    /// <summary>One client of each library, the newest that is installed; in a long run all.</summary>
+    public static IReadOnlyList<KafkaClient> Representatives => Repository.Full
+        ? All
+        : [.. All.GroupBy(c => c.Library ?? c.Name).Select(g => g.LastOrDefault(c => c.IsInstalled) ?? g.First())];
+
     public static KafkaClient Named(string name) => All.First(c => c.Name == name);
 
     /// <summary>A client that reads everything, for those that only write: the first one installed.</summary>
     public static KafkaClient Reader => All.FirstOrDefault(c => c is { Binary: true, Consumes: true } && c.IsInstalled) ?? Named("python3-confluent-kafka");
 
-    private bool IsInstalled => Package == "python-wheels" ? File.Exists(Command[0]) : File.Exists($"/var/lib/dpkg/info/{Package}.list");
+    private bool IsInstalled => (!Path.IsPathRooted(Command[0]) || File.Exists(Command[0])) && Package switch
+    {
+        "peers" => Repository.Peers is not null,
+        "python-wheels" => true,
+        "node" => Directory.Exists(Path.Combine(Repository.Cache, "node", "node_modules")),
+        _ => File.Exists($"/var/lib/dpkg/info/{Package}.list"),
+    };
 
     /// <summary>Node.js has zstd of its own from 22.15 on, and @platformatic/kafka takes it from there.</summary>
     private static bool NodeHasZstd()

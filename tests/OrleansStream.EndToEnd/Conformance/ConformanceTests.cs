@@ -14,9 +14,7 @@ public sealed class ConformanceTests
         :
         [
             "org.apache.kafka.clients.producer.ProducerCompressionTest",
-            "org.apache.kafka.clients.producer.ProducerSendWhileDeletionTest",
             "kafka.server.ApiVersionsRequestTest",
-            "org.apache.kafka.clients.admin.ListOffsetsIntegrationTest",
             "org.apache.kafka.tools.LogDirsCommandTest",
         ];
 

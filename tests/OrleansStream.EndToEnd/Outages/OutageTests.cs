@@ -4,6 +4,7 @@ using OrleansStream.EndToEnd.Wire;
 namespace OrleansStream.EndToEnd.Outages;
 
 /// <summary>The store goes away and comes back: produce fails with an error that a client retries, reads go on, service resumes by itself.</summary>
+[Collection("outages")]
 public sealed class OutageTests
 {
     private const string Topic = "outage";

@@ -6,7 +6,8 @@ namespace OrleansStream.EndToEnd.Rules;
 public sealed class ListOffsetsHere(DiskBroker fixture) : ListOffsetsTests(fixture), IClassFixture<DiskBroker>;
 
 /// <summary>The same of the real Apache Kafka: what is expected is what it does.</summary>
-public sealed class ListOffsetsAtKafka(KafkaBroker fixture) : ListOffsetsTests(fixture), IClassFixture<KafkaBroker>;
+[Collection(AtKafka.Name)]
+public sealed class ListOffsetsAtKafka(KafkaBroker fixture) : ListOffsetsTests(fixture);
 
 /// <summary>ListOffsets by timestamp and by every special, in every version, on partitions in several states, without tiered storage.</summary>
 public abstract class ListOffsetsTests(BrokerFixture fixture)

@@ -10,11 +10,13 @@ public sealed class SequencesHere(DiskBroker fixture) : SequenceTests(fixture), 
 }
 
 /// <summary>The same of the real Apache Kafka: what is expected is what it does.</summary>
-public sealed class SequencesAtKafka(KafkaBroker fixture) : SequenceTests(fixture), IClassFixture<KafkaBroker>
+[Collection(AtKafka.Name)]
+public sealed class SequencesAtKafka(KafkaBroker fixture) : SequenceTests(fixture)
 {
     private protected override Task<BrokerProcess> StartAsync(string folder, IReadOnlyDictionary<string, string>? settings = null)
     {
         Missing.Peers();
+        Skip.IfNot(Repository.Full, "restarts of Apache Kafka: with --full only");
         return BrokerProcess.StartKafkaAsync(folder, settings ?? new Dictionary<string, string>());
     }
 }
