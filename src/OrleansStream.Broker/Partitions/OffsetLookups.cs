@@ -60,7 +60,23 @@ internal static class OffsetLookups
     {
         var best = NotFound;
         var start = log.LogStartOffset;
-        for (var offset = start; offset < end;)
+        var failure = await WalkAsync(log, end, Look, cancel);
+        return failure ?? best;
+
+        OffsetLookup? Look(in ReadOnlySequence<byte> batches, in RecordBatchHeader header)
+        {
+            if (header.MaxTimestamp > best.Timestamp)
+                best = Later(batches, best, start, maxDecompressedBytes);
+            return null;
+        }
+    }
+
+    private delegate OffsetLookup? BatchLook(in ReadOnlySequence<byte> batches, in RecordBatchHeader header);
+
+    /// <summary>Looks at one batch after another from the log's start on and below an offset, until a look has an answer; null where none has.</summary>
+    private static async ValueTask<OffsetLookup?> WalkAsync(PartitionLog log, long end, BatchLook look, CancellationToken cancel)
+    {
+        for (var offset = log.LogStartOffset; offset < end;)
         {
             var read = await log.ReadAsync(offset, ScanBytes, true, end, cancel);
             using (read.Hold)
@@ -69,13 +85,13 @@ internal static class OffsetLookups
                     return new OffsetLookup(LogErrors.CodeOf(read.Status));
                 var rest = read.Batches;
                 if (rest.IsEmpty)
-                    return best;
+                    return null;
                 while (RecordBatchHeader.TryRead(rest, out var header))
                 {
                     try
                     {
-                        if (header.MaxTimestamp > best.Timestamp)
-                            best = Later(rest, best, start, maxDecompressedBytes);
+                        if (look(rest, header) is { } found)
+                            return found;
                     }
                     catch (CorruptRecordsException)
                     {
@@ -86,7 +102,7 @@ internal static class OffsetLookups
                 }
             }
         }
-        return best;
+        return null;
     }
 
     private static OffsetLookup Later(in ReadOnlySequence<byte> batches, OffsetLookup best, long start, int maxDecompressedBytes)
@@ -120,38 +136,10 @@ internal static class OffsetLookups
             }
         }
         // The batch that the index knows lies before the log's start, at least in part: look through what follows.
-        return await ScanAsync(log, timestamp, limit, maxDecompressedBytes, cancel);
-    }
+        return await WalkAsync(log, limit, Look, cancel) ?? NotFound;
 
-    private static async ValueTask<OffsetLookup> ScanAsync(PartitionLog log, long timestamp, long limit, int maxDecompressedBytes, CancellationToken cancel)
-    {
-        for (var offset = log.LogStartOffset; offset < limit;)
-        {
-            var read = await log.ReadAsync(offset, ScanBytes, true, limit, cancel);
-            using (read.Hold)
-            {
-                if (read.Status != LogStatus.Ok)
-                    return new OffsetLookup(LogErrors.CodeOf(read.Status));
-                var rest = read.Batches;
-                if (rest.IsEmpty)
-                    return NotFound;
-                while (RecordBatchHeader.TryRead(rest, out var header))
-                {
-                    try
-                    {
-                        if (header.MaxTimestamp >= timestamp && FirstNotBelow(rest, timestamp, log.LogStartOffset, maxDecompressedBytes) is { } found)
-                            return found;
-                    }
-                    catch (CorruptRecordsException)
-                    {
-                        return new OffsetLookup(ErrorCode.CorruptMessage);
-                    }
-                    offset = header.NextOffset;
-                    rest = rest.Slice(header.SizeInBytes);
-                }
-            }
-        }
-        return NotFound;
+        OffsetLookup? Look(in ReadOnlySequence<byte> batches, in RecordBatchHeader header) =>
+            header.MaxTimestamp >= timestamp ? FirstNotBelow(batches, timestamp, log.LogStartOffset, maxDecompressedBytes) : null;
     }
 
     /// <summary>The first record of the first batch that is late enough and can be read.</summary>
