@@ -26,7 +26,7 @@ internal sealed class ClassicJoin(GroupShard shard, ClassicRebalance rebalance)
         {
             if (!consumers.IsEmpty)
             {
-                reply.Answer(shard.Consumers.Classic.Join(consumers, client, request, protocols));
+                reply.Answer(JoinConsumers(consumers, client, request, protocols));
                 return;
             }
             // Empty, it becomes what its next member speaks; it keeps its offsets.
@@ -60,6 +60,19 @@ internal sealed class ClassicJoin(GroupShard shard, ClassicRebalance rebalance)
             Add(group, client, request, protocols, request.MemberId, reply);
         else
             JoinAgain(group, request, protocols, reply);
+    }
+
+    /// <summary>A group of the consumer protocol refuses without a member id, which a classic group gives back (but for GROUP_MAX_SIZE_REACHED).</summary>
+    private JoinGroupResponse JoinConsumers(ConsumerGroup group, GroupClient client, JoinGroupRequest request, List<ClassicProtocol> protocols)
+    {
+        try
+        {
+            return shard.Consumers.Classic.Join(group, client, request, protocols);
+        }
+        catch (GroupException refused)
+        {
+            return new JoinGroupResponse { ErrorCode = (short)refused.Error };
+        }
     }
 
     /// <summary>No name twice: the first counts.</summary>

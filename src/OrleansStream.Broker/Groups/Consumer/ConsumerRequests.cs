@@ -222,7 +222,8 @@ internal sealed class ConsumerRequests
             AssignmentEpoch = group.TargetEpoch,
             AssignorName = ConsumerGroup.PreferredAssignor(group.Members.Values) ?? _shard.Settings.Consumer.Assignors[0],
         };
-        foreach (var member in group.Members.Values)
+        // An order of its own, whatever the order in which they came; Kafka's is that of a hash table, and its own test has the higher id first.
+        foreach (var member in group.Members.Values.OrderByDescending(m => m.Id, StringComparer.Ordinal))
             described.Members.Add(Describe(group, member));
         return described;
     }

@@ -63,7 +63,8 @@ internal sealed class MemberUpdate(GroupShard shard, ConsumerGroup group)
             Add(ConsumerRecords.Member(group.Id, now));
         var regexChanged = now.TopicRegex != before.TopicRegex;
         _subscriptionChanged = regexChanged || !now.SameNames(before);
-        var bump = ResolveRegexes(now, regexChanged) || _subscriptionChanged;
+        // An expression that is new to the group, and matches nothing, changes nothing that the group reads.
+        var bump = ResolveRegexes(now, regexChanged) || !now.SameNames(before) || (regexChanged && !MatchesNothingNew(before, now));
 
         var seen = _cluster;
         if (!bump && ReferenceEquals(group.SeenCluster, seen))
@@ -77,6 +78,11 @@ internal sealed class MemberUpdate(GroupShard shard, ConsumerGroup group)
         }
         After(() => Live.SeenCluster = seen);
     }
+
+    /// <summary>Whether the member has changed its expression, and neither the one before nor the one now, which nobody had, matches any topic.</summary>
+    private bool MatchesNothingNew(ConsumerMember before, ConsumerMember now) =>
+        now.TopicRegex.Length > 0 && !group.Regexes.ContainsKey(now.TopicRegex)
+        && !(group.Regexes.GetValueOrDefault(before.TopicRegex) is { Topics.Count: > 0 }) && _regexes[now.TopicRegex].Topics.Count == 0;
 
     /// <summary>The group as it is after the records are written: that of before, or the one that the records made.</summary>
     private ConsumerGroup Live => (ConsumerGroup)shard.State.Get(group.Id);
@@ -113,7 +119,7 @@ internal sealed class MemberUpdate(GroupShard shard, ConsumerGroup group)
             if (before is not null && before.SameTopics(resolved))
                 continue;
             regexes[pattern] = resolved;
-            different = true;
+            different |= before is not null || resolved.Topics.Count > 0;
             // In front: if the names that match are too many for a record, the request is refused before it has changed anything.
             _records.Insert(_begun, ConsumerRecords.Regex(group.Id, pattern, resolved));
         }

@@ -270,6 +270,38 @@ public sealed class ConsumerGroupTests
     }
 
     [Fact]
+    public async Task An_expression_that_matches_nothing_is_no_reason_for_another_epoch()
+    {
+        await using var rig = await ConsumerRig.StartAsync();
+        var a = new MemberClient(rig, "a");
+        var request = ConsumerRig.Joining("a");
+        (request.SubscribedTopicNames, request.SubscribedTopicRegex) = (null, "foo*");
+        Assert.Equal(ErrorCode.None, await a.JoinAsync(request));
+        Assert.Equal((1, 0), (a.Epoch, a.Owned.Count));
+        // Nor is another one that matches nothing either.
+        await a.BeatAsync(r => r.SubscribedTopicRegex = "foo+");
+        Assert.Equal((1, 0), (a.Epoch, a.Owned.Count));
+        await EngineRig.CreateAsync(rig.Rig.Engine, "foo", 3);
+        rig.Advance(1000);
+        await a.BeatAsync();
+        Assert.Equal((2, 3), (a.Epoch, a.Owned.Count));
+        // Everything that it read is no longer wanted: what is taken away is given up first.
+        await a.BeatAsync(r => r.SubscribedTopicRegex = "bar");
+        Assert.Equal((2, 0), (a.Epoch, a.Owned.Count));
+        await a.BeatAsync();
+        Assert.Equal(3, a.Epoch);
+    }
+
+    [Fact]
+    public async Task Members_are_described_in_an_order_of_their_own()
+    {
+        await using var rig = await ConsumerRig.StartAsync();
+        foreach (var member in (string[])["member-1", "member-3", "member-2"])
+            await rig.JoinAsync(member);
+        Assert.Equal(["member-3", "member-2", "member-1"], (await rig.DescribeAsync()).Members.Select(m => m.MemberId));
+    }
+
+    [Fact]
     public async Task Commits_carry_the_members_epoch()
     {
         await using var rig = await ConsumerRig.StartAsync();

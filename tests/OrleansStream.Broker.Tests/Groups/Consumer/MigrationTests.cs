@@ -190,6 +190,20 @@ public sealed class MigrationTests
     }
 
     [Fact]
+    public async Task A_refused_join_of_a_consumer_group_is_answered_without_a_member_id()
+    {
+        await using var rig = await ConsumerRig.StartAsync();
+        await rig.JoinAsync("a");
+        var refused = await rig.Rig.JoinAsync("g", "somebody", type: "connect");
+        Assert.Equal((ErrorCode.InconsistentGroupProtocol, ""), ((ErrorCode)refused.ErrorCode, refused.MemberId));
+        refused = await JoinAsync(rig, "somebody", "nobody's");
+        Assert.Equal((ErrorCode.UnknownMemberId, ""), ((ErrorCode)refused.ErrorCode, refused.MemberId));
+        // A classic group says whom it means.
+        refused = await rig.Rig.JoinAsync("classic", "somebody");
+        Assert.Equal((ErrorCode.UnknownMemberId, "somebody"), ((ErrorCode)refused.ErrorCode, refused.MemberId));
+    }
+
+    [Fact]
     public async Task A_static_member_changes_its_protocol_and_back()
     {
         await using var rig = await ConsumerRig.StartAsync();
