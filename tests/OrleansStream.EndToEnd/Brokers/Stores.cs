@@ -18,6 +18,8 @@ public abstract class BrokerFixture : IAsyncLifetime
     {
         ["auto.create.topics.enable"] = "false",
         ["message.max.bytes"] = "20000000",
+        // A group's first member need not wait for others.
+        ["group.initial.rebalance.delay.ms"] = "0",
     };
 
     /// <summary>The running broker; skips or fails the test where it could not be started, with the reason.</summary>

@@ -34,17 +34,23 @@ internal static class ClientRun
         Digests(await RunAsync(client, "consume", broker,
             new { topic, partitions = Enumerable.Range(0, partitions), from = "beginning", count, bulk = true, ends = await EndsAsync(client, broker, topic, Enumerable.Range(0, partitions)) }));
 
+    /// <summary>Reads as a member of a group, from where it has committed or else from the beginning; commits and leaves.</summary>
+    /// <param name="protocol">classic or consumer.</param>
+    public static async Task<List<ClientRecord>> ConsumeInGroupAsync(this KafkaClient client, BrokerProcess broker, string topic, string group, string protocol, int count) =>
+        Records(await RunAsync(client, "consume", broker, new { topic, group, protocol, count }));
+
     /// <param name="from">beginning, end, offset or timestamp.</param>
     /// <param name="ready">Called when the client knows where it starts.</param>
     public static async Task<List<ClientRecord>> ConsumeAsync(
         this KafkaClient client, BrokerProcess broker, string topic, IEnumerable<int> partitions, int count, string from = "beginning", long at = 0, Func<Task>? ready = null)
     {
-        var lines = await RunAsync(client, "consume", broker, new { topic, partitions, from, at, count, ends = await EndsAsync(client, broker, topic, partitions) }, ready);
-        return lines.Where(l => l.TryGetProperty("offset", out _)).Select(l => new ClientRecord(
-            l.GetProperty("partition").GetInt32(), Bytes(l.GetProperty("key")), Bytes(l.GetProperty("value")),
-            l.GetProperty("headers").EnumerateArray().Select(h => (h[0].GetString()!, Bytes(h[1]))).ToList(),
-            l.GetProperty("timestamp").GetInt64(), l.GetProperty("offset").GetInt64())).ToList();
+        return Records(await RunAsync(client, "consume", broker, new { topic, partitions, from, at, count, ends = await EndsAsync(client, broker, topic, partitions) }, ready));
     }
+
+    private static List<ClientRecord> Records(List<JsonElement> lines) => lines.Where(l => l.TryGetProperty("offset", out _)).Select(l => new ClientRecord(
+        l.GetProperty("partition").GetInt32(), Bytes(l.GetProperty("key")), Bytes(l.GetProperty("value")),
+        l.GetProperty("headers").EnumerateArray().Select(h => (h[0].GetString()!, Bytes(h[1]))).ToList(),
+        l.GetProperty("timestamp").GetInt64(), l.GetProperty("offset").GetInt64())).ToList();
 
     /// <summary>Where partitions end, for a client that cannot find out without a process of its own; else null.</summary>
     private static async Task<Dictionary<int, long>?> EndsAsync(KafkaClient client, BrokerProcess broker, string topic, IEnumerable<int> partitions)

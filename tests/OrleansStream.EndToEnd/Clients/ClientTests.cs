@@ -8,7 +8,7 @@ namespace OrleansStream.EndToEnd.Clients;
 public sealed class ClientsOnDisk(DiskBroker fixture) : ClientTests(fixture), IClassFixture<DiskBroker>
 {
     public static TheoryData<string> Producers => Names(KafkaClient.All);
-    public static TheoryData<string> Consumers => Names(KafkaClient.All.Where(c => c.Consumes));
+    public static TheoryData<string> Consumers => Names(KafkaClient.All.Where(c => c.Assigns));
     public static TheoryData<string, string> Pairs => AllPairs();
 
     private protected override int BulkBytes => 40_000_000;
@@ -33,7 +33,7 @@ public sealed class ClientsOnDisk(DiskBroker fixture) : ClientTests(fixture), IC
 public sealed class ClientsOnBlobs(BlobBroker fixture) : ClientTests(fixture), IClassFixture<BlobBroker>
 {
     public static TheoryData<string> Producers => Names(KafkaClient.Representatives);
-    public static TheoryData<string> Consumers => Names(KafkaClient.Representatives.Where(c => c.Consumes));
+    public static TheoryData<string> Consumers => Names(KafkaClient.Representatives.Where(c => c.Assigns));
     public static TheoryData<string, string> Pairs => Repository.Full ? AllPairs() : Ring(KafkaClient.Representatives);
 
     private protected override int BulkBytes => 20_000_000;
@@ -71,7 +71,7 @@ public abstract class ClientTests(BrokerFixture fixture)
     {
         var pairs = new TheoryData<string, string>();
         foreach (var producer in KafkaClient.All)
-            foreach (var consumer in KafkaClient.All.Where(c => c.Consumes)) pairs.Add(producer.Name, consumer.Name);
+            foreach (var consumer in KafkaClient.All) pairs.Add(producer.Name, consumer.Name);
         return pairs;
     }
 
@@ -79,8 +79,7 @@ public abstract class ClientTests(BrokerFixture fixture)
     private protected static TheoryData<string, string> Ring(IReadOnlyList<KafkaClient> clients)
     {
         var pairs = new TheoryData<string, string>();
-        var consumers = clients.Where(c => c.Consumes).ToList();
-        for (var i = 0; i < clients.Count; i++) pairs.Add(clients[i].Name, consumers[(i + 1) % consumers.Count].Name);
+        for (var i = 0; i < clients.Count; i++) pairs.Add(clients[i].Name, clients[(i + 1) % clients.Count].Name);
         return pairs;
     }
 
@@ -97,7 +96,10 @@ public abstract class ClientTests(BrokerFixture fixture)
             // Where it is known what went into a partition, a client with a JVM for each partition reads one of them in the slice.
             int[] partitions = consumer.SlowStart && producer.ChoosesPartition && !Repository.Full ? [turn % 3] : [0, 1, 2];
             var chosen = Enumerable.Range(0, sent.Count).Where(i => partitions.Length > 1 || sent[i].Partition == partitions[0]).ToList();
-            var read = await consumer.ConsumeAsync(Broker, topic, partitions, chosen.Count);
+            // Who reads in groups only does so in a group of its own.
+            var read = consumer.Assigns
+                ? await consumer.ConsumeAsync(Broker, topic, partitions, chosen.Count)
+                : await consumer.ConsumeInGroupAsync(Broker, topic, $"{topic}-by-{consumer}", "classic", chosen.Count);
             Compare($"{codec} from {producer} to {consumer}", consumer, [.. chosen.Select(i => sent[i])], places.Count > 0 ? [.. chosen.Select(i => places[i])] : [], read);
         }
 
@@ -108,7 +110,7 @@ public abstract class ClientTests(BrokerFixture fixture)
     {
         var producer = KafkaClient.Named(name);
         producer.Needed();
-        var consumer = producer.Consumes ? producer : KafkaClient.Reader;
+        var consumer = producer.Assigns ? producer : KafkaClient.Reader;
         foreach (var codec in producer.Codecs.Where(c => Repository.Full || inSlice((c == producer.Codecs[0], c == producer.Codecs[^1]))))
         {
             var topic = await NewTopicAsync(1, ("max.message.bytes", "20000000"));
@@ -186,7 +188,7 @@ public abstract class ClientTests(BrokerFixture fixture)
     {
         var producer = KafkaClient.Named(name);
         producer.Needed();
-        var consumer = producer.Consumes ? producer : KafkaClient.Reader;
+        var consumer = producer.Assigns ? producer : KafkaClient.Reader;
         var partitions = producer.ChoosesPartition ? 4 : 1;
         const int size = 10_000;
         var count = (Repository.Full ? 1_000_000_000 : BulkBytes) / size;

@@ -29,7 +29,10 @@ internal sealed record KafkaClient(string Name, string Package, params string[] 
     public Partitioner Partitioner { get; init; } = Partitioner.Murmur2;
 
     /// <summary>False: it reads in groups only.</summary>
-    public bool Consumes { get; init; } = true;
+    public bool Assigns { get; init; } = true;
+
+    /// <summary>The values of group.protocol that it knows.</summary>
+    public string[] GroupProtocols { get; init; } = ["classic"];
 
     /// <summary>False: it takes and prints lines of text.</summary>
     public bool Binary { get; init; } = true;
@@ -72,21 +75,25 @@ internal sealed record KafkaClient(string Name, string Package, params string[] 
             { Library = Librdkafka, Partitioner = Partitioner.Crc32, Binary = false, SetsTimestamp = false, ReportsOffset = false },
         new("python3-confluent-kafka", "python3-confluent-kafka", DebianPython, Script("python/with_confluent.py")) { Library = Librdkafka, Partitioner = Partitioner.Crc32 },
         new("python3-kafka", "python3-kafka", DebianPython, Script("python/with_kafka_python.py")) { Library = KafkaPython, NullHeader = false },
-        new("kafkajs", "node", "node", Script("node/with_kafkajs.mjs")) { Consumes = false, NullHeader = false, Codecs = ["none", "gzip", "snappy"] },
+        new("kafkajs", "node", "node", Script("node/with_kafkajs.mjs"))
+            { Assigns = false, NullHeader = false, Codecs = ["none", "gzip", "snappy"], Unreadable = ["lz4", "zstd"] },
         new("platformatic", "node", "node", Script("node/with_platformatic.mjs"))
             {
                 NullHeader = false,
+                GroupProtocols = ["classic", "consumer"],
                 Codecs = s_nodeHasZstd ? AllCodecs : AllCodecs[..^1],
                 // it knows snappy's raw form, not the framing of the Java client
                 Unreadable = ["python3-kafka snappy", "kafka-python 3.0 snappy", "kafka-console snappy", .. s_nodeHasZstd ? Array.Empty<string>() : ["zstd"]],
             },
-        new("confluent-kafka 2.16", "python-wheels", VenvPython, Script("python/with_confluent.py")) { Library = Librdkafka, Partitioner = Partitioner.Crc32 },
+        new("confluent-kafka 2.16", "python-wheels", VenvPython, Script("python/with_confluent.py"))
+            { Library = Librdkafka, Partitioner = Partitioner.Crc32, GroupProtocols = ["classic", "consumer"] },
         new("kafka-python 3.0", "python-wheels", VenvPython, Script("python/with_kafka_python.py")) { Library = KafkaPython, NullHeader = false },
         new("aiokafka", "python-wheels", VenvPython, Script("python/with_aiokafka.py"))
             // its other codecs come with cramjam, which its wheel does not bring
             { Codecs = ["none", "gzip"], Unreadable = ["snappy", "lz4", "zstd"] },
         new("kafka-console", "peers", DebianPython, Script("python/with_console.py"))
-            { Binary = false, ChoosesPartition = false, SetsTimestamp = false, ReportsOffset = false, StartsAtEnd = false, StartsAtTimestamp = false, SlowStart = true },
+            { Binary = false, ChoosesPartition = false, SetsTimestamp = false, ReportsOffset = false, StartsAtEnd = false, StartsAtTimestamp = false, SlowStart = true,
+              GroupProtocols = ["classic", "consumer"] },
     ];
 
     /// <summary>One client of each library, the newest that is installed; in a long run all.</summary>
@@ -97,7 +104,7 @@ internal sealed record KafkaClient(string Name, string Package, params string[] 
     public static KafkaClient Named(string name) => All.First(c => c.Name == name);
 
     /// <summary>A client that reads everything, for those that only write: the first one installed.</summary>
-    public static KafkaClient Reader => All.FirstOrDefault(c => c is { Binary: true, Consumes: true } && c.IsInstalled) ?? Named("python3-confluent-kafka");
+    public static KafkaClient Reader => All.FirstOrDefault(c => c is { Binary: true, Assigns: true } && c.IsInstalled) ?? Named("python3-confluent-kafka");
 
     private bool IsInstalled => (!Path.IsPathRooted(Command[0]) || File.Exists(Command[0])) && Package switch
     {

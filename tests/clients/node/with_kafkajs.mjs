@@ -1,5 +1,5 @@
-// kafkajs. It reads only in groups, so it produces here.
-import { Digests, bulkRecords, load, main, say, unpack } from './contract.mjs'
+// kafkajs. It reads only in groups.
+import { Digests, Output, bulkRecords, load, main, say, unpack } from './contract.mjs'
 
 const { CompressionCodecs, CompressionTypes, Kafka, Partitioners, logLevel } = load('kafkajs')
 CompressionCodecs[CompressionTypes.Snappy] = load('kafkajs-snappy')
@@ -28,4 +28,29 @@ async function produce(bootstrap, spec) {
   await producer.disconnect()
 }
 
-await main(produce, () => { throw new Error('kafkajs reads in groups only') })
+async function consume(bootstrap, spec) {
+  const kafka = new Kafka({ brokers: [bootstrap], clientId: 'kafkajs', logLevel: logLevel.ERROR, retry: { retries: 3 } })
+  const consumer = kafka.consumer({ groupId: spec.group, allowAutoTopicCreation: false, maxWaitTimeInMs: 100, maxBytesPerPartition: 12_000_000 })
+  await consumer.connect()
+  await consumer.subscribe({ topic: spec.topic, fromBeginning: true })
+  say({ ready: true })
+  const output = new Output(spec)
+  let failed
+  const done = new Promise((resolve, reject) => {
+    failed = setTimeout(() => reject(new Error(`${output.left} records did not come in time`)), Math.max(0, output.deadline - Date.now()))
+    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
+    const eachMessage = async ({ partition, message: { offset, timestamp, key, value, headers } }) => {
+      // several headers of one name are an array of values
+      output.take(partition, offset, timestamp, key, value, Object.entries(headers ?? {}).flatMap(([n, v]) => [v].flat().map(one => [n, one])))
+      if (output.left === 0) resolve()
+    }
+    consumer.run({ eachMessage }).catch(reject)
+  })
+  await done
+  clearTimeout(failed)
+  output.end()
+  // it commits what it has handled, and leaves
+  await consumer.disconnect()
+}
+
+await main(produce, consume)

@@ -1,5 +1,5 @@
 // @platformatic/kafka, with the partitioner that it has for agreeing with the Java client: its default hashes to another partition.
-// Its stream reads in groups; below it, Consumer.fetch and listOffsets read by assignment.
+// Its stream reads in groups; below it, Consumer.fetch and listOffsets read by assignment. (Its commits name the next offset, as Kafka's do.)
 import { Digests, Output, bulkRecords, load, main, say, unpack } from './contract.mjs'
 
 const { Consumer, Producer, compatibilityPartitioner } = load('@platformatic/kafka')
@@ -29,7 +29,26 @@ async function produce(bootstrap, spec) {
   await producer.close()
 }
 
+async function consumeInGroup(bootstrap, spec) {
+  const consumer = new Consumer({ clientId: 'platformatic', groupId: spec.group, groupProtocol: spec.protocol, bootstrapBrokers: [bootstrap], retries: 3 })
+  const stream = await consumer.consume({ topics: [spec.topic], mode: 'committed', fallbackMode: 'earliest', autocommit: false, maxWaitTime: 100, maxBytes: 50_000_000 })
+  say({ ready: true })
+  const output = new Output(spec)
+  const late = setTimeout(() => stream.destroy(new Error(`${output.left} records did not come in time`)), Math.max(0, output.deadline - Date.now()))
+  const next = new Map()
+  for await (const m of stream) {
+    output.take(m.partition, m.offset, m.timestamp, m.key, m.value, [...m.headers])
+    next.set(m.partition, m.offset)
+    if (output.left === 0) break
+  }
+  clearTimeout(late)
+  await consumer.commit({ offsets: [...next].map(([partition, offset]) => ({ topic: spec.topic, partition, offset: offset + 1n, leaderEpoch: -1 })) })
+  output.end()
+  await consumer.close(true)
+}
+
 async function consume(bootstrap, spec) {
+  if (spec.group) return consumeInGroup(bootstrap, spec)
   const consumer = new Consumer({ clientId: 'platformatic', groupId: 'assigned-only', bootstrapBrokers: [bootstrap], retries: 3 })
   const metadata = await consumer.metadata({ topics: [spec.topic] })
   const topic = metadata.topics.get(spec.topic)

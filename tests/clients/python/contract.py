@@ -6,8 +6,10 @@
     consume BOOTSTRAP SPEC   {"topic", "partitions", "from": "beginning" | "end" | "offset" | "timestamp", "at", "count", "bulk",
                               "ends": {partition: offset}}, where they end now, for a client that reads up to there
                              prints {"ready": true} once it is positioned, then a line a record as above with "offset", or with "bulk" the digests
+                             or {"topic", "group", "protocol": "classic" | "consumer", "count"}: reads as a member of that group, from the beginning where
+                             nothing was committed; commits what it read, and leaves
 
-Keys, values and header values are base64 or null; timestamps are milliseconds or null. Reading is by assignment, never by group.
+Keys, values and header values are base64 or null; timestamps are milliseconds or null. Without "group", reading is by assignment.
 The exit code is 0 when everything was acknowledged, or `count` records were read.
 """
 import base64

@@ -32,7 +32,27 @@ async def send_all(bootstrap, spec):
         await producer.stop()
 
 
+async def read_in_group(bootstrap, spec):
+    consumer = aiokafka.AIOKafkaConsumer(
+        spec['topic'], bootstrap_servers=bootstrap, group_id=spec['group'], enable_auto_commit=False, auto_offset_reset='earliest',
+        max_partition_fetch_bytes=12_000_000, fetch_max_wait_ms=100)
+    await consumer.start()
+    try:
+        say({'ready': True})
+        output = Output(spec)
+        while output.wanted():
+            for records in (await consumer.getmany(timeout_ms=500, max_records=min(1000, output.left))).values():
+                for r in records:
+                    output.take(r.partition, r.offset, r.timestamp, r.key, r.value, r.headers)
+        await consumer.commit()
+        output.end()
+    finally:
+        await consumer.stop()
+
+
 async def read_all(bootstrap, spec):
+    if 'group' in spec:
+        return await read_in_group(bootstrap, spec)
     consumer = aiokafka.AIOKafkaConsumer(
         bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset='none', max_partition_fetch_bytes=12_000_000, fetch_max_wait_ms=100)
     await consumer.start()

@@ -52,7 +52,32 @@ def produce(bootstrap, spec):
             say({'partition': places[index][0], 'offset': places[index][1]})
 
 
+def consume_in_group(bootstrap, spec):
+    # librdkafka 2.0 has never heard of the choice
+    protocol = {'group.protocol': 'consumer'} if spec['protocol'] == 'consumer' else {}
+    consumer = ck.Consumer(COMMON | protocol | {
+        'bootstrap.servers': bootstrap, 'group.id': spec['group'], 'enable.auto.commit': False, 'auto.offset.reset': 'earliest',
+        'fetch.message.max.bytes': 20_000_000, 'fetch.wait.max.ms': 100, 'receive.message.max.bytes': 200_000_000, 'fetch.max.bytes': 100_000_000})
+    consumer.subscribe([spec['topic']])
+    say({'ready': True})
+    output = Output(spec)
+    while output.wanted():
+        read(consumer, output)
+    consumer.commit(asynchronous=False)
+    output.end()
+    consumer.close()
+
+
+def read(consumer, output):
+    for m in consumer.consume(min(1000, output.left), timeout=0.5):
+        if m.error() is not None:
+            raise SystemExit(str(m.error()))
+        output.take(m.partition(), m.offset(), m.timestamp()[1], m.key(), m.value(), m.headers() or [])
+
+
 def consume(bootstrap, spec):
+    if 'group' in spec:
+        return consume_in_group(bootstrap, spec)
     consumer = ck.Consumer(COMMON | {
         'bootstrap.servers': bootstrap, 'group.id': 'assigned-only', 'enable.auto.commit': False, 'fetch.message.max.bytes': 20_000_000,
         'fetch.wait.max.ms': 100, 'receive.message.max.bytes': 200_000_000, 'fetch.max.bytes': 100_000_000})
@@ -67,10 +92,7 @@ def consume(bootstrap, spec):
     say({'ready': True})
     output = Output(spec)
     while output.wanted():
-        for m in consumer.consume(min(1000, output.left), timeout=0.5):
-            if m.error() is not None:
-                raise SystemExit(str(m.error()))
-            output.take(m.partition(), m.offset(), m.timestamp()[1], m.key(), m.value(), m.headers() or [])
+        read(consumer, output)
     output.end()
     consumer.close()
 

@@ -35,6 +35,13 @@ def produce(bootstrap, spec):
          data=''.join(lines).encode())
 
 
+def take(output, line):
+    timestamp, place, offset, headers, key, value = line.decode(errors='replace').split('\t')
+    read = lambda text: None if text == NULL else text.encode()
+    pairs = [] if headers == 'NO_HEADERS' else [(h.split(':', 1)[0], read(h.split(':', 1)[1])) for h in headers.split(',')]
+    output.take(int(place.split(':')[1]), int(offset.split(':')[1]), int(timestamp.split(':')[1]), read(key), read(value), pairs)
+
+
 def consume(bootstrap, spec):
     output = Output(spec)
     base = ['console-consumer', '--bootstrap-server', bootstrap, '--topic', spec['topic'], '--command-property', 'max.partition.fetch.bytes=12000000',
@@ -42,6 +49,15 @@ def consume(bootstrap, spec):
     if not output.bulk:
         for pair in ('print.key=true', 'print.headers=true', 'print.timestamp=true', 'print.offset=true', 'print.partition=true', 'null.literal=' + NULL):
             base += ['--formatter-property', pair]
+    if 'group' in spec:
+        say({'ready': True})
+        # it commits where it is when it ends, by its count
+        for line in tool(*base, '--group', spec['group'], '--command-property', 'group.protocol=' + spec['protocol'],
+                         '--max-messages', str(spec['count']), '--timeout-ms', '60000').split(b'\n')[:-1]:
+            take(output, line)
+        if output.left:
+            raise SystemExit(f'{output.left} records are missing')
+        return
     starts = {'beginning': 'earliest', 'offset': str(spec.get('at'))}
     say({'ready': True})
     for partition in spec['partitions']:
@@ -54,10 +70,7 @@ def consume(bootstrap, spec):
             if output.bulk:
                 output.take(partition, None, None, None, line, [])
                 continue
-            timestamp, place, offset, headers, key, value = line.decode(errors='replace').split('\t')
-            read = lambda text: None if text == NULL else text.encode()
-            pairs = [] if headers == 'NO_HEADERS' else [(h.split(':', 1)[0], read(h.split(':', 1)[1])) for h in headers.split(',')]
-            output.take(int(place.split(':')[1]), int(offset.split(':')[1]), int(timestamp.split(':')[1]), read(key), read(value), pairs)
+            take(output, line)
     if output.left:
         raise SystemExit(f'{output.left} records are missing')
     output.end()

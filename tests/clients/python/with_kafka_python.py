@@ -37,7 +37,24 @@ def produce(bootstrap, spec):
     producer.close()
 
 
+def consume_in_group(bootstrap, spec):
+    consumer = kafka.KafkaConsumer(
+        spec['topic'], bootstrap_servers=bootstrap, group_id=spec['group'], enable_auto_commit=False, auto_offset_reset='earliest',
+        max_partition_fetch_bytes=12_000_000, fetch_max_wait_ms=100)
+    say({'ready': True})
+    output = Output(spec)
+    while output.wanted():
+        for records in consumer.poll(timeout_ms=500, max_records=min(1000, output.left)).values():
+            for r in records:
+                output.take(r.partition, r.offset, r.timestamp, r.key, r.value, r.headers)
+    consumer.commit()
+    output.end()
+    consumer.close(autocommit=False)
+
+
 def consume(bootstrap, spec):
+    if 'group' in spec:
+        return consume_in_group(bootstrap, spec)
     consumer = kafka.KafkaConsumer(
         bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, auto_offset_reset='none',
         max_partition_fetch_bytes=12_000_000, fetch_max_wait_ms=100)

@@ -63,7 +63,32 @@ def produce(bootstrap, spec):
             run(arguments, value + b'\n')
 
 
+def take(output, line):
+    m = json.loads(line.decode(errors='replace'))
+    headers = m.get('headers') or []
+    encode = lambda text: None if text is None else text.encode()
+    output.take(m['partition'], m['offset'], m['ts'], encode(m['key']), encode(m['payload']),
+                [(headers[i], encode(headers[i + 1])) for i in range(0, len(headers), 2)])
+
+
+def consume_in_group(bootstrap, spec):
+    output = Output(spec)
+    say({'ready': True})
+    # it commits what it has printed when it ends, by its count
+    process = subprocess.Popen(
+        ['kcat', '-b', bootstrap, '-J', '-u', '-c', str(spec['count']), '-X', 'broker.address.family=v4', '-X', 'auto.offset.reset=earliest',
+         '-X', 'fetch.message.max.bytes=20000000', '-X', 'receive.message.max.bytes=200000000', '-X', 'fetch.wait.max.ms=100',
+         '-G', spec['group'], spec['topic']], stdout=subprocess.PIPE)
+    for line in process.stdout:
+        take(output, line)
+    if process.wait() or output.left:
+        raise SystemExit(f'kcat ended with {process.returncode}; {output.left} records are missing')
+    output.end()
+
+
 def consume(bootstrap, spec):
+    if 'group' in spec:
+        return consume_in_group(bootstrap, spec)
     start = {'beginning': 'beginning', 'end': 'end', 'offset': str(spec.get('at')), 'timestamp': 's@' + str(spec.get('at'))}[spec['from']]
     output = Output(spec)
     # kcat reads one partition by -p, or all
@@ -85,11 +110,7 @@ def consume(bootstrap, spec):
         os.set_blocking(process.stderr.fileno(), False)
     say({'ready': True})
     for line in process.stdout:
-        m = json.loads(line.decode(errors='replace'))
-        headers = m.get('headers') or []
-        encode = lambda text: None if text is None else text.encode()
-        output.take(m['partition'], m['offset'], m['ts'], encode(m['key']), encode(m['payload']),
-                    [(headers[i], encode(headers[i + 1])) for i in range(0, len(headers), 2)])
+        take(output, line)
         if start == 'end':
             process.stderr.read()
         if not output.wanted():

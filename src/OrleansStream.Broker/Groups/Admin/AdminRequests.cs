@@ -16,7 +16,8 @@ internal sealed class AdminRequests(GroupShard shard)
     public List<ListGroupsResponse.ListedGroup> List(IReadOnlyList<string> states, IReadOnlyList<string> types)
     {
         List<ListGroupsResponse.ListedGroup> listed = [];
-        foreach (var group in shard.State.Groups)
+        // The same order as of a group's members.
+        foreach (var group in shard.State.Groups.OrderByDescending(g => g.Id, StringComparer.Ordinal))
         {
             if (!Passes(states, group.StateName) || !Passes(types, group.TypeName))
                 continue;

@@ -293,12 +293,15 @@ public sealed class ConsumerGroupTests
     }
 
     [Fact]
-    public async Task Members_are_described_in_an_order_of_their_own()
+    public async Task Members_and_groups_have_an_order_of_their_own()
     {
         await using var rig = await ConsumerRig.StartAsync();
         foreach (var member in (string[])["member-1", "member-3", "member-2"])
             await rig.JoinAsync(member);
         Assert.Equal(["member-3", "member-2", "member-1"], (await rig.DescribeAsync()).Members.Select(m => m.MemberId));
+        Assert.Equal(ErrorCode.None, await rig.Rig.CommitAsync("h", 0, 1));
+        Assert.Equal(ErrorCode.None, await rig.Rig.CommitAsync("a", 0, 1));
+        Assert.Equal(["h", "g", "a"], (await rig.Rig.Groups.ListAsync(new ListGroupsRequest(), CancellationToken.None)).Groups.Select(g => g.GroupId));
     }
 
     [Fact]
