@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using System.Text.Json;
+using OrleansStream.EndToEnd.Brokers;
+
+namespace OrleansStream.EndToEnd.Fleet;
+
+/// <summary>A member of a group in a process of its own (tests/clients/python/group_member.py), which can be killed and stopped as processes are.</summary>
+internal sealed class Member : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly Task _reading;
+    private readonly Task<string> _complaints;
+
+    /// <param name="read">Called with partition and offset of each record that it has processed.</param>
+    public Member(string python, string bootstrap, string topic, string group, string protocol, Action<int, long> read)
+    {
+        var info = new ProcessStartInfo(python) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in (string[])[Path.Combine(Repository.Root, "tests", "clients", "python", "group_member.py"), bootstrap, topic, group, protocol])
+            info.ArgumentList.Add(argument);
+        _process = Process.Start(info)!;
+        _complaints = _process.StandardError.ReadToEndAsync();
+        _reading = ReadAsync(read);
+    }
+
+    public bool IsPaused { get; private set; }
+
+    /// <summary>How often a commit of it was refused, because the group had gone on without it.</summary>
+    public int Refused { get; private set; }
+
+    private async Task ReadAsync(Action<int, long> read)
+    {
+        while (await _process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            // Killed, it may have left half a line, which counts for nothing.
+            if (!line.EndsWith('}')) continue;
+            var said = JsonSerializer.Deserialize<JsonElement>(line);
+            if (said.TryGetProperty("refused", out _)) Refused++;
+            if (!said.TryGetProperty("read", out var records)) continue;
+            foreach (var record in records.EnumerateArray()) read(record[0].GetInt32(), record[1].GetInt64());
+        }
+    }
+
+    public void Pause() => Signal(ChildProcess.SigStop, paused: true);
+    public void Resume() => Signal(ChildProcess.SigCont, paused: false);
+
+    private void Signal(int number, bool paused)
+    {
+        ChildProcess.Signal(_process.Id, number);
+        IsPaused = paused;
+    }
+
+    /// <summary>SIGKILL: it leaves without a word.</summary>
+    public async Task KillAsync()
+    {
+        ChildProcess.Signal(_process.Id, ChildProcess.SigKill);
+        await _reading;
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGTERM: it leaves the group, and must end well.</summary>
+    public async Task LeaveAsync()
+    {
+        Resume();
+        ChildProcess.Signal(_process.Id, ChildProcess.SigTerm);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await _process.WaitForExitAsync(patience.Token);
+        await _reading;
+        if (_process.ExitCode != 0) throw new InvalidOperationException($"a member ended with {_process.ExitCode}: {await _complaints}");
+    }
+
+    public bool HasEnded => _process.HasExited;
+
+    /// <summary>What it complained of; for a member that has ended.</summary>
+    public Task<string> ComplaintsAsync() => _complaints;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) await KillAsync();
+        _process.Dispose();
+    }
+}

@@ -1,0 +1,38 @@
+"""A member of a group that processes records until SIGTERM: group_member.py BOOTSTRAP TOPIC GROUP PROTOCOL
+
+Prints {"member": id} and {"assigned": [...]} or {"revoked": [...]} as its partitions come and go, and {"read": [[partition, offset], ...]} for what it has
+processed, before it commits that. What cannot be committed, because the group has gone on without this member, is printed as {"refused": reason}: somebody else
+reads it again.
+"""
+import signal
+import sys
+import confluent_kafka as ck
+from contract import say
+
+bootstrap, topic, group, protocol = sys.argv[1:]
+stop = []
+signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+more = {'group.protocol': 'consumer'} if protocol == 'consumer' else {'session.timeout.ms': 4000, 'heartbeat.interval.ms': 500}
+consumer = ck.Consumer(more | {
+    'bootstrap.servers': bootstrap, 'group.id': group, 'broker.address.family': 'v4', 'enable.auto.commit': False, 'auto.offset.reset': 'earliest',
+    'fetch.wait.max.ms': 50, 'enable.auto.offset.store': False})
+
+
+def changed(what):
+    return lambda _, partitions: say({what: sorted(p.partition for p in partitions)})
+
+
+consumer.subscribe([topic], on_assign=changed('assigned'), on_revoke=changed('revoked'), on_lost=changed('lost'))
+while not stop:
+    records = [m for m in consumer.consume(200, timeout=0.1) if m.error() is None]
+    if not records:
+        continue
+    say({'read': [[m.partition(), m.offset()] for m in records]})
+    ends = {}
+    for m in records:
+        ends[m.partition()] = m.offset() + 1
+    try:
+        consumer.commit(offsets=[ck.TopicPartition(topic, p, end) for p, end in ends.items()], asynchronous=False)
+    except ck.KafkaException as refused:
+        say({'refused': refused.args[0].name()})
+consumer.close()
