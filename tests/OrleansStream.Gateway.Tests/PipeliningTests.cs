@@ -32,6 +32,30 @@ public sealed class PipeliningTests
     }
 
     [Fact]
+    public async Task Commits_begin_before_earlier_ones_are_durable_and_are_answered_in_order()
+    {
+        await using TestGateway gateway = await TestGateway.StartAsync();
+        gateway.Engine.AddTopic("t");
+        MemoryPartition offsets = gateway.Engine.Partition(gateway.Engine.AddTopic("__consumer_offsets"), 0);
+        using WireClient client = await WireClient.ConnectAsync(gateway);
+        await client.SendAsync(Requests.Commit("g", "t", 0, 100), 9);
+        Assert.Equal(0, (await client.ReceiveAsync<OffsetCommitResponse>(OffsetCommitRequest.Info, 9)).Body.Topics[0].Partitions[0].ErrorCode);
+
+        gateway.Engine.HoldAppends = true;
+        for (int i = 1; i <= 3; i++)
+        {
+            await client.SendAsync(Requests.Commit("g", "t", 0, 100 + i), 9);
+            await WaitUntil(() => offsets.Held == i);
+        }
+        for (int i = 1; i <= 3; i++)
+        {
+            offsets.Release();
+            (int correlation, OffsetCommitResponse response) = await client.ReceiveAsync<OffsetCommitResponse>(OffsetCommitRequest.Info, 9);
+            Assert.Equal((i + 1, 0), (correlation, response.Topics[0].Partitions[0].ErrorCode));
+        }
+    }
+
+    [Fact]
     public async Task Other_requests_wait_for_the_acknowledgements_before_them()
     {
         await using TestGateway gateway = await TestGateway.StartAsync();

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using OrleansStream.Broker.Cluster;
 using OrleansStream.Broker.Configuration;
 using OrleansStream.Broker.Groups;
+using OrleansStream.Broker.Groups.Snapshots;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
 using OrleansStream.Storage;
@@ -53,7 +54,8 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         _configs = configs;
         _host = host;
         _stopping = stopping;
-        _groups = new GroupCoordinator(_ports, this, () => Settings, id => _configs.Stored.Of(ConfigResourceType.Group, id));
+        _groups = new GroupCoordinator(_ports, this, () => Settings, id => _configs.Stored.Of(ConfigResourceType.Group, id),
+            new SnapshotStore(parts.Store, _ports.Logs, parts.GroupSnapshotRecords));
         _producerIds = new ProducerIds(parts.Store, _ports);
         _me = Picture(listeners);
         _leadership = new Leadership(parts.Settings.NodeId, parts.Host is null ? ClusterAssignment.Sole(_me) : ClusterAssignment.Unknown(_me));

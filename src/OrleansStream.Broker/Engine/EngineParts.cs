@@ -27,6 +27,9 @@ public sealed record EngineParts(RuntimePorts Ports, IObjectStore Store, IJourna
     /// <summary>How many partitions are opened at a time in the background.</summary>
     public int OpenWidth { get; init; } = 8;
 
+    /// <summary>After how many records in a partition of __consumer_offsets another snapshot of its groups is taken: what loading has to replay.</summary>
+    public int GroupSnapshotRecords { get; init; } = 100_000;
+
     /// <summary>How long after the start, and in the long run how often, what nobody names any more is looked for.</summary>
     public TimeSpan FirstSweep { get; init; } = TimeSpan.FromSeconds(10);
     public TimeSpan SweepEvery { get; init; } = TimeSpan.FromHours(1);

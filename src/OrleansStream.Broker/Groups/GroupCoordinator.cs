@@ -3,6 +3,7 @@ using OrleansStream.Broker.Configuration;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Groups.Consumer;
 using OrleansStream.Broker.Groups.Runtime;
+using OrleansStream.Broker.Groups.Snapshots;
 using OrleansStream.Broker.Partitions;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
@@ -16,8 +17,10 @@ namespace OrleansStream.Broker.Groups;
 /// first asked for under a leader epoch; a partition that was taken again is another object, and its shard another one.
 /// </summary>
 /// <param name="groupConfigs">What a group sets itself, by its id (configurations of type GROUP).</param>
+/// <param name="snapshots">Null: none are taken, and loading reads the whole log.</param>
 internal sealed class GroupCoordinator(
-    RuntimePorts ports, IEngine engine, Func<BrokerSettings> settings, Func<string, ImmutableDictionary<string, string>> groupConfigs) : IGroupCoordinator
+    RuntimePorts ports, IEngine engine, Func<BrokerSettings> settings, Func<string, ImmutableDictionary<string, string>> groupConfigs, SnapshotStore? snapshots)
+    : IGroupCoordinator
 {
     public const string OffsetsTopic = "__consumer_offsets";
 
@@ -64,10 +67,16 @@ internal sealed class GroupCoordinator(
         return leader < 0 ? new CoordinatorLookup(ErrorCode.CoordinatorNotAvailable, -1) : new CoordinatorLookup(ErrorCode.None, leader);
     }
 
-    public async ValueTask<OffsetCommitResponse> CommitOffsetsAsync(GroupClient client, OffsetCommitRequest request)
+    public async ValueTask<Task<OffsetCommitResponse>> BeginCommitAsync(GroupClient client, OffsetCommitRequest request)
     {
-        var result = await AskAsync<OffsetCommitResponse>(request.GroupId, (shard, reply) => reply.Answer(shard.Offsets.Commit(client, request)));
-        return result.Value ?? GroupErrors.Of(request, result.Error);
+        var (error, shard) = await ShardOfAsync(request.GroupId);
+        return error == ErrorCode.None ? CommitAsync() : Task.FromResult(GroupErrors.Of(request, error));
+
+        async Task<OffsetCommitResponse> CommitAsync()
+        {
+            var result = await shard!.AskAsync(() => shard.Offsets.Commit(client, request));
+            return result.Value ?? GroupErrors.Of(request, result.Error);
+        }
     }
 
     public async ValueTask<OffsetFetchResponse.OffsetFetchResponseGroup> FetchOffsetsAsync(
@@ -220,11 +229,13 @@ internal sealed class GroupCoordinator(
 
     private async ValueTask<GroupResult<T>> AskAsync<T>(string groupId, Action<GroupShard, Reply<T>> handler)
     {
-        if (!engine.Cluster.TopicsByName.TryGetValue(OffsetsTopic, out var topic))
-            return new GroupResult<T>(ErrorCode.NotCoordinator, default);
-        var (error, shard) = await ShardAsync(topic, PartitionOf(groupId, topic.Partitions.Count));
+        var (error, shard) = await ShardOfAsync(groupId);
         return error == ErrorCode.None ? await shard!.AskAsync<T>(reply => handler(shard, reply)) : new GroupResult<T>(error, default);
     }
+
+    private ValueTask<(ErrorCode Error, GroupShard? Shard)> ShardOfAsync(string groupId) => engine.Cluster.TopicsByName.TryGetValue(OffsetsTopic, out var topic)
+        ? ShardAsync(topic, PartitionOf(groupId, topic.Partitions.Count))
+        : new((ErrorCode.NotCoordinator, null));
 
     /// <summary>The shard of a partition, loaded; otherwise the error for the client.</summary>
     private async ValueTask<(ErrorCode Error, GroupShard? Shard)> ShardAsync(TopicPicture topic, int index)
@@ -261,7 +272,8 @@ internal sealed class GroupCoordinator(
                 return null;
             if (_shards.TryGetValue(index, out before) && ReferenceEquals(before.Partition, partition))
                 return before;
-            _shards[index] = shard = new GroupShard(ports, partition, topic.Config.MaxMessageBytes, new GroupEnvironment(() => Settings, () => engine.Cluster, groupConfigs), Ended);
+            var environment = new GroupEnvironment(() => Settings, () => engine.Cluster, groupConfigs);
+            _shards[index] = shard = new GroupShard(ports, partition, topic.Config.MaxMessageBytes, environment, snapshots, Ended);
         }
         before?.End(ErrorCode.NotCoordinator);
         shard.Start();

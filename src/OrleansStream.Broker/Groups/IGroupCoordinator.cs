@@ -22,7 +22,11 @@ public interface IGroupCoordinator
     /// <summary>FindCoordinator of a group; makes __consumer_offsets through <paramref name="topics"/> where it is not there yet.</summary>
     ValueTask<CoordinatorLookup> FindAsync(string groupId, ITopicAdmin topics, CancellationToken cancel);
 
-    ValueTask<OffsetCommitResponse> CommitOffsetsAsync(GroupClient client, OffsetCommitRequest request);
+    /// <summary>
+    /// Begins an OffsetCommit: completes as soon as it has its place behind those that were begun before, with the answer to wait for. So a caller that begins
+    /// commits in order has them in order, and their records share the journal's commits.
+    /// </summary>
+    ValueTask<Task<OffsetCommitResponse>> BeginCommitAsync(GroupClient client, OffsetCommitRequest request);
 
     /// <summary>One group's part of an OffsetFetch, in the form of version 8 and later; null topics mean all that have an offset.</summary>
     ValueTask<OffsetFetchResponse.OffsetFetchResponseGroup> FetchOffsetsAsync(OffsetFetchRequest.OffsetFetchRequestGroup group, bool requireStable);

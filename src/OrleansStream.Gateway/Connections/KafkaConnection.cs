@@ -9,7 +9,7 @@ using OrleansStream.Protocol;
 namespace OrleansStream.Gateway.Connections;
 
 /// <summary>
-/// One client's connection. Requests are read in order. Produce requests begin in that order and several may be under way; their answers are
+/// One client's connection. Requests are read in order. Produce and OffsetCommit requests begin in that order and several may be under way; their answers are
 /// sent in order by <see cref="ResponseQueue"/>. Any other request waits until all earlier ones have been answered, as in Kafka.
 /// </summary>
 internal sealed class KafkaConnection

@@ -5,13 +5,20 @@ using OrleansStream.Protocol.Messages;
 
 namespace OrleansStream.Gateway.Handlers;
 
-/// <summary>OffsetCommit. Topics and partitions that do not exist are answered here; the group's coordinator gets the others, with names and ids.</summary>
-internal sealed class OffsetCommitHandler : ApiHandler<OffsetCommitRequest>
+/// <summary>
+/// OffsetCommit. Topics and partitions that do not exist are answered here; the group's coordinator gets the others, with names and ids. Commits of one
+/// connection begin in their order and do not wait for each other's journal commit, which a consumer that commits without waiting would otherwise pay for each.
+/// </summary>
+internal sealed class OffsetCommitHandler : ApiHandler<OffsetCommitRequest>, IPipelinedHandler
 {
     private const short ById = 10;
 
-    protected override async ValueTask<Answer> AnswerAsync(OffsetCommitRequest request, RequestContext context)
+    protected override ValueTask<Answer> AnswerAsync(OffsetCommitRequest request, RequestContext context) =>
+        throw new InvalidOperationException("OffsetCommit is pipelined");
+
+    public async ValueTask<IPendingAnswer> StartAsync(IMessage message, RequestContext context)
     {
+        var request = (OffsetCommitRequest)message;
         ClusterPicture cluster = context.Gateway.Engine.Cluster;
         List<OffsetCommitRequest.OffsetCommitRequestTopic> asked = request.Topics;
         var known = new List<OffsetCommitRequest.OffsetCommitRequestTopic>(asked.Count);
@@ -19,16 +26,23 @@ internal sealed class OffsetCommitHandler : ApiHandler<OffsetCommitRequest>
         foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in asked)
             Sort(cluster, topic, context, known, unknown);
 
-        OffsetCommitResponse response;
-        if (known.Count > 0 || asked.Count == 0)
-        {
-            request.Topics = known;
-            response = await context.Groups().CommitOffsetsAsync(context.GroupClient(), request);
-        }
-        else
-        {
-            response = new OffsetCommitResponse();
-        }
+        request.Topics = known;
+        Task<OffsetCommitResponse> committing = known.Count > 0 || asked.Count == 0
+            ? await context.Groups().BeginCommitAsync(context.GroupClient(), request)
+            : Task.FromResult(new OffsetCommitResponse());
+        return new PendingCommit(committing, unknown, context);
+    }
+
+    private sealed class PendingCommit(
+        Task<OffsetCommitResponse> committing, Dictionary<(string, Guid), List<OffsetCommitResponse.OffsetCommitResponsePartition>> unknown, RequestContext context)
+        : IPendingAnswer
+    {
+        public async ValueTask<Answer> CompleteAsync() => Answered(await committing, unknown, context);
+    }
+
+    private static Answer Answered(
+        OffsetCommitResponse response, Dictionary<(string, Guid), List<OffsetCommitResponse.OffsetCommitResponsePartition>> unknown, RequestContext context)
+    {
         foreach (((string name, Guid id), List<OffsetCommitResponse.OffsetCommitResponsePartition> partitions) in unknown)
         {
             OffsetCommitResponse.OffsetCommitResponseTopic? there = response.Topics.Find(t => t.Name == name && (id == Guid.Empty || t.TopicId == id));

@@ -18,6 +18,8 @@ internal sealed class EngineRig(bool shared = false)
     public MemoryObjectStore Store { get; } = new();
     public FakeJournals Journals { get; } = new(new SeededRandom(1000), shared);
 
+    public int GroupSnapshotRecords { get; init; } = 100_000;
+
     public async Task<BrokerEngine> StartAsync(params string[] settings)
     {
         var parsed = BrokerSettingsParser.Parse(settings.Select(s => s.Split('=', 2)).Select(s => new KeyValuePair<string, string>(s[0], s[1])));
@@ -25,6 +27,7 @@ internal sealed class EngineRig(bool shared = false)
             new EngineParts(Ports.Runtime, Store, Journals, new ArrayChunkSource(), parsed.Settings)
             {
                 Log = new LogOptions { MemoryBudgetBytes = 64 << 20, WarmBytes = 0, SealTargetBytes = 64 << 10, RetryMs = 1, MaxRetryMs = 2 },
+                GroupSnapshotRecords = GroupSnapshotRecords,
             },
             new Dictionary<string, AdvertisedAddress> { ["PLAINTEXT"] = new("localhost", 9092) }, CancellationToken.None);
     }

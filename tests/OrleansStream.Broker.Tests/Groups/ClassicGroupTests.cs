@@ -174,7 +174,7 @@ public sealed class ClassicGroupTests
         Assert.Equal("idle", await ListAsync(["Empty"], []));
         Assert.Equal("", await ListAsync([], ["consumer"]));
         var all = await rig.Groups.ListAsync(new ListGroupsRequest(), CancellationToken.None);
-        Assert.Equal([("busy", "consumer", "Stable", "classic"), ("idle", "", "Empty", "classic")], all.Groups.Select(g => (g.GroupId, g.ProtocolType, g.GroupState, g.GroupType)));
+        Assert.Equal([("idle", "", "Empty", "classic"), ("busy", "consumer", "Stable", "classic")], all.Groups.Select(g => (g.GroupId, g.ProtocolType, g.GroupState, g.GroupType)));
         var deleted = await rig.Groups.DeleteAsync(["busy", "idle", "nobody"]);
         Assert.Equal([ErrorCode.NonEmptyGroup, ErrorCode.None, ErrorCode.GroupIdNotFound], deleted.Select(d => (ErrorCode)d.ErrorCode));
         Assert.Equal("busy", await ListAsync([], []));

@@ -15,7 +15,8 @@ internal sealed class GroupRig : IAsyncDisposable
 
     private BrokerEngine? _engine;
 
-    public EngineRig Rig { get; } = new();
+    // Every restart of every test is one from a snapshot and the few records behind it.
+    public EngineRig Rig { get; } = new() { GroupSnapshotRecords = 3 };
     public BrokerEngine Engine => _engine!;
     public IGroupCoordinator Groups => Engine.Groups;
 
@@ -50,7 +51,7 @@ internal sealed class GroupRig : IAsyncDisposable
         var request = new OffsetCommitRequest { GroupId = group, MemberId = member, GenerationIdOrMemberEpoch = generation, RetentionTimeMs = retentionMs };
         request.Topics.Add(new() { Name = "t", TopicId = Engine.Cluster.TopicsByName["t"].Id });
         request.Topics[0].Partitions.Add(new() { PartitionIndex = partition, CommittedOffset = offset, CommittedMetadata = metadata, CommittedLeaderEpoch = 3 });
-        var response = await Groups.CommitOffsetsAsync(Client(version), request);
+        var response = await await Groups.BeginCommitAsync(Client(version), request);
         return (ErrorCode)response.Topics[0].Partitions[0].ErrorCode;
     }
 

@@ -110,7 +110,7 @@ public sealed class OffsetTests
         request.Topics.Add(new() { Name = new string('n', 200) });
         for (var i = 0; i < 20_000; i++)
             request.Topics[0].Partitions.Add(new() { PartitionIndex = i, CommittedOffset = i, CommittedMetadata = "" });
-        var response = await rig.Groups.CommitOffsetsAsync(GroupRig.Client(), request);
+        var response = await await rig.Groups.BeginCommitAsync(GroupRig.Client(), request);
         Assert.All(response.Topics[0].Partitions, p => Assert.Equal(0, p.ErrorCode));
         await rig.RestartAsync();
         var all = await rig.Groups.FetchOffsetsAsync(new() { GroupId = "large", Topics = null }, false);

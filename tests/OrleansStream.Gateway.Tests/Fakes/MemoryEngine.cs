@@ -24,7 +24,7 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
         var broker = new BrokerPicture(1, null, new Dictionary<string, AdvertisedAddress> { [listener] = new(host, port) });
         Cluster = new ClusterPicture("memory", 1, [broker], FrozenDictionary<string, TopicPicture>.Empty, FrozenDictionary<Guid, TopicPicture>.Empty);
         BrokerSettings settings = BrokerSettingsParser.Parse([]).Settings;
-        Groups = new GroupCoordinator(new TestPorts().Runtime, this, () => settings, _ => ImmutableDictionary<string, string>.Empty);
+        Groups = new GroupCoordinator(new TestPorts().Runtime, this, () => settings, _ => ImmutableDictionary<string, string>.Empty, snapshots: null);
     }
 
     public ClusterPicture Cluster { get; private set; }

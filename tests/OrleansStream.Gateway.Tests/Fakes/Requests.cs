@@ -50,6 +50,14 @@ internal static class Requests
         ],
     };
 
+    /// <summary>An OffsetCommit of a consumer without membership.</summary>
+    public static OffsetCommitRequest Commit(string group, string topic, int partition, long offset) => new()
+    {
+        GroupId = group,
+        GenerationIdOrMemberEpoch = -1,
+        Topics = [new() { Name = topic, Partitions = [new() { PartitionIndex = partition, CommittedOffset = offset }] }],
+    };
+
     public static MetadataRequest Metadata(params string[] topics) => new()
     {
         Topics = [.. topics.Select(t => new MetadataRequest.MetadataRequestTopic { Name = t })],

@@ -4,6 +4,7 @@ using OrleansStream.Broker.Groups.Classic;
 using OrleansStream.Broker.Groups.Consumer;
 using OrleansStream.Broker.Groups.Offsets;
 using OrleansStream.Broker.Groups.Records;
+using OrleansStream.Broker.Groups.Snapshots;
 using OrleansStream.Broker.Partitions;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
@@ -25,6 +26,8 @@ internal sealed class GroupShard : IRecordSink, IPartitionWatcher
     private readonly RuntimePorts _ports;
     private readonly GroupEnvironment _environment;
     private readonly Action<GroupShard> _ended;
+    private readonly SnapshotStore? _snapshots;
+    private readonly SnapshotTaker? _taker;
     private readonly ShardAppender _appender;
     private readonly Lock _lock = new();
     private readonly HashSet<Reply> _parked = [];
@@ -42,8 +45,10 @@ internal sealed class GroupShard : IRecordSink, IPartitionWatcher
 
     /// <param name="partition">Leads; every append of this object goes there.</param>
     /// <param name="maxRecordBytes">The largest batch that the partition takes.</param>
+    /// <param name="snapshots">Null: none are taken, and loading reads the whole log.</param>
     /// <param name="ended">Called once, when this object serves no more.</param>
-    public GroupShard(RuntimePorts ports, IPartition partition, int maxRecordBytes, GroupEnvironment environment, Action<GroupShard> ended)
+    public GroupShard(
+        RuntimePorts ports, IPartition partition, int maxRecordBytes, GroupEnvironment environment, SnapshotStore? snapshots, Action<GroupShard> ended)
     {
         _ports = ports;
         _environment = environment;
@@ -51,6 +56,8 @@ internal sealed class GroupShard : IRecordSink, IPartitionWatcher
         _startedAt = ports.Time.GetTimestamp();
         Partition = partition;
         Log = ports.Logs.CreateLogger<GroupShard>();
+        _snapshots = snapshots;
+        _taker = snapshots is null ? null : new SnapshotTaker(ports, partition, snapshots, Log);
         _appender = new ShardAppender(this, ports, maxRecordBytes);
         State = new ShardState(this);
         Offsets = new OffsetRequests(this);
@@ -96,12 +103,17 @@ internal sealed class GroupShard : IRecordSink, IPartitionWatcher
     private async Task LoadAsync()
     {
         _watch = Partition.Watch(this);
-        var error = await new ShardLoader(_ports, Partition, State, Log).LoadAsync(() => _ending);
+        var loader = new ShardLoader(_ports, Partition, State, _snapshots, Log);
+        var error = await loader.LoadAsync(() => _ending);
         if (error != ErrorCode.None)
         {
             End(error);
             return;
         }
+        Log.LogInformation(
+            "Groups of {Partition} are loaded in {Milliseconds} ms: {InSnapshot} records of the snapshot, {FromLog} of the log behind it.",
+            Partition.Id, MonotonicMs, loader.InSnapshot, loader.FromLog);
+        _taker?.Begin(loader.Covered, loader.InSnapshot);
         Post(() =>
         {
             State.Loaded();
@@ -208,7 +220,9 @@ internal sealed class GroupShard : IRecordSink, IPartitionWatcher
     /// <summary>Called by the partition whenever something changed there: also when it is led here no more.</summary>
     void IPartitionWatcher.Changed()
     {
-        if (!Partition.Leads)
+        if (Partition.Leads)
+            _taker?.Grown();
+        else
             End(ErrorCode.NotCoordinator);
     }
 
@@ -228,6 +242,7 @@ internal sealed class GroupShard : IRecordSink, IPartitionWatcher
         _dead = true;
         _ending = true;
         _serving = false;
+        _taker?.Stop();
         _watch?.Dispose();
         foreach (var timer in _timers.ToList())
             timer.Cancel();

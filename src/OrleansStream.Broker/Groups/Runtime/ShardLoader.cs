@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansStream.Broker.Groups.Records;
+using OrleansStream.Broker.Groups.Snapshots;
 using OrleansStream.Broker.Partitions;
 using OrleansStream.Protocol;
 using OrleansStream.Protocol.Records;
@@ -8,19 +9,28 @@ using OrleansStream.Storage.Ports;
 namespace OrleansStream.Broker.Groups.Runtime;
 
 /// <summary>
-/// Rebuilds a shard's state from its partition. What is below the high watermark is all there is: who loads has opened the partition under a new leader
+/// Rebuilds a shard's state from the snapshot of its partition, where there is one, and from the partition. What is below the high watermark is all there is: who loads has opened the partition under a new leader
 /// epoch, and nobody else appends in it.
 /// </summary>
-internal sealed class ShardLoader(RuntimePorts ports, IPartition partition, ShardState state, ILogger log)
+internal sealed class ShardLoader(RuntimePorts ports, IPartition partition, ShardState state, SnapshotStore? snapshots, ILogger log)
 {
-    private const int ReadBytes = 4 << 20;
-    private const int MaxBatchBytes = 256 << 20;
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
     private byte[] _key = new byte[256];
     private byte[] _value = new byte[1024];
     private int _unknown;
+    private bool _snapshotSeen;
+    private int _count;
+
+    /// <summary>Where the snapshot ended; 0 where there was none.</summary>
+    public long Covered { get; private set; }
+
+    /// <summary>How many records were in the snapshot.</summary>
+    public int InSnapshot { get; private set; }
+
+    /// <summary>How many records were read from the log.</summary>
+    public int FromLog => _count - InSnapshot;
 
     /// <summary>Loads until done; answers why not where the partition is led here no more or cannot be understood.</summary>
     public async ValueTask<ErrorCode> LoadAsync(Func<bool> abandoned)
@@ -33,8 +43,13 @@ internal sealed class ShardLoader(RuntimePorts ports, IPartition partition, Shar
                 return ErrorCode.NotCoordinator;
             try
             {
+                if (!_snapshotSeen)
+                {
+                    next = Math.Max(next, await ReplaySnapshotAsync());
+                    continue;
+                }
                 using var read = await partition.ReadAsync(
-                    new PartitionReadRequest(next, ReadBytes, AtLeastOne: true, IsolationLevel.ReadUncommitted), CancellationToken.None);
+                    new PartitionReadRequest(next, CoordinatorLog.ReadBytes, AtLeastOne: true, IsolationLevel.ReadUncommitted), CancellationToken.None);
                 if (read.Error == ErrorCode.OffsetOutOfRange && partition.LogStartOffset > next)
                 {
                     next = partition.LogStartOffset;
@@ -42,7 +57,7 @@ internal sealed class ShardLoader(RuntimePorts ports, IPartition partition, Shar
                 }
                 if (read.Error == ErrorCode.None)
                 {
-                    next = Replay(read.Records, next);
+                    next = CoordinatorLog.Walk(read.Records, next, Replay);
                     pause = FirstPause;
                     continue;
                 }
@@ -67,28 +82,28 @@ internal sealed class ShardLoader(RuntimePorts ports, IPartition partition, Shar
         return partition.Leads ? ErrorCode.None : ErrorCode.NotCoordinator;
     }
 
-    /// <summary>Replays whole batches from <paramref name="from"/> on; answers where to go on.</summary>
-    private long Replay(System.Buffers.ReadOnlySequence<byte> batches, long from)
+    /// <summary>Replays the snapshot of this log, where there is one; answers where it ends.</summary>
+    private async ValueTask<long> ReplaySnapshotAsync()
     {
-        while (RecordBatchHeader.TryRead(batches, out var header) && header.SizeInBytes <= batches.Length)
+        var snapshot = snapshots is null ? null : (await snapshots.ReadAsync(partition.Id, CancellationToken.None)).Snapshot;
+        _snapshotSeen = true;
+        if (snapshot is null)
+            return 0;
+        if (snapshot.NextOffset > partition.HighWatermark)
         {
-            if (!header.IsControl && header.NextOffset > from)
-            {
-                using var records = OpenedRecords.Open(batches.Slice(0, header.SizeInBytes), MaxBatchBytes);
-                foreach (var record in records)
-                {
-                    if (record.Offset >= from)
-                        Replay(record);
-                }
-            }
-            from = Math.Max(from, header.NextOffset);
-            batches = batches.Slice(header.SizeInBytes);
+            log.LogError(
+                "The snapshot of the groups of {Partition} goes to offset {Next}, its log to {End}: it is of another log, and left alone.",
+                partition.Id, snapshot.NextOffset, partition.HighWatermark);
+            return 0;
         }
-        return from;
+        CoordinatorLog.Walk(new(snapshot.Batches), 0, Replay);
+        (Covered, InSnapshot) = (snapshot.NextOffset, _count);
+        return Covered;
     }
 
     private void Replay(in Record record)
     {
+        _count++;
         // Strings and bytes are copied out of these when they are read.
         var key = Keep(record.Key, ref _key);
         var value = Keep(record.Value, ref _value);
