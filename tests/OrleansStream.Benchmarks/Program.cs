@@ -8,9 +8,9 @@ const string Usage = """
     consume  --broker HOST:PORT --topic T [--connections 2] [--megabytes ...]
     latency  --broker HOST:PORT --topic T [--rate 10000] [--seconds 10] [--record-bytes 1024] [--trace FILE]
              each creates the topic where it has --partitions; `latency` always does
-    compare  [--quick] [--rounds 5] [--only ours|kafka] [--phases main,acknowledge,sustained,memory] [--out FILE] [--folder data/benchmarks] [--override "key=value ..."]
+    compare  [--quick] [--rounds 5] [--only ours|kafka] [--phases main,acknowledge,sustained,memory,groups] [--out FILE] [--folder data/benchmarks] [--override "key=value ..."]
              [--warm-up-mb 1000] [--burst-mb 536] [--sustained-mb 20000] [--latency-seconds 20] [--perf-tool-records 1000000] [--many-partitions 2000]
-             [--latency-trace FILE]
+             [--latency-trace FILE] [--group-seconds 10] [--group-commits 1000000]
     """;
 
 if (args.Length == 0)

@@ -12,7 +12,7 @@ internal static class Comparison
         string assembly = options.Text("assembly", "src/OrleansStream.Standalone/bin/Release/net10.0/ostream-standalone.dll");
         string folder = Path.GetFullPath(options.Text("folder", "data/benchmarks"));
         string only = options.Text("only", "");
-        string phases = options.Text("phases", "main,sustained,memory");
+        string phases = options.Text("phases", "main,sustained,memory,groups");
         string[] overrides = options.Text("override", "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
         string file = options.Text("out", "");
         options.RefuseOthers();
@@ -41,6 +41,8 @@ internal static class Comparison
                 }
                 if (wanted.Contains("memory"))
                     rounds.Memory(make());
+                if (wanted.Contains("groups"))
+                    new GroupRounds(plan, measurements).Run(make());
             }
         }
 

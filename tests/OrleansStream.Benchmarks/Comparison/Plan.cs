@@ -21,6 +21,12 @@ internal sealed record Plan
     /// <summary>Records that Kafka's own perf tools send and read; 0 leaves them out.</summary>
     public int PerfToolRecords { get; init; }
 
+    /// <summary>How long commits and heartbeats are measured, in seconds.</summary>
+    public double GroupSeconds { get; init; }
+
+    /// <summary>How many commits the partition has taken when the broker is restarted.</summary>
+    public int GroupCommits { get; init; }
+
     public static Plan From(Arguments options)
     {
         bool quick = options.Flag("quick");
@@ -34,6 +40,8 @@ internal sealed record Plan
             TraceFile = options.Text("latency-trace", ""),
             ManyPartitions = options.Count("many-partitions", quick ? 500 : 2000),
             Settle = TimeSpan.FromSeconds(options.Number("settle-seconds", quick ? 1 : 5)),
+            GroupSeconds = options.Number("group-seconds", quick ? 3 : 10),
+            GroupCommits = options.Count("group-commits", quick ? 100_000 : 1_000_000),
             PerfToolRecords = options.Count("perf-tool-records", quick ? 0 : 1_000_000),
         };
     }
