@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansStream.Broker.Configuration;
 using OrleansStream.Hosting.Configuration;
+using OrleansStream.Hosting.Listening;
 
 namespace OrleansStream.Hosting;
 
@@ -13,6 +14,7 @@ public static class BrokerProgram
     /// <summary>Serves until a signal. 0: ended as asked; 1: could not start or go on, and said why; 2: the settings are wrong.</summary>
     public static async Task<int> RunAsync(string[] args, IEngineKind kind)
     {
+        SocketThreads.ServeWhereReceived();
         ProgramDescription program = kind.Program;
         ProcessSettings settings;
         try

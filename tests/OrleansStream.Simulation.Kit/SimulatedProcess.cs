@@ -78,6 +78,12 @@ public sealed class SimulatedProcess : IScheduler
 
     public void StartDedicated(string name, Func<Task> body) => Start(name, body);
 
+    public void StartYielding(string name, Action body) => Start(name, () =>
+    {
+        body();
+        return Task.CompletedTask;
+    });
+
     /// <summary>Runs a call inside this process for a caller outside; the task fails with <see cref="ProcessCrashedException"/> if the process dies first.</summary>
     public Task<T> CallAsync<T>(Func<ValueTask<T>> call)
     {

@@ -45,6 +45,8 @@ public sealed class PoolScheduler : IScheduler
 
     public void StartDedicated(string name, Func<Task> body) => _started.Enqueue(Task.Run(body));
 
+    public void StartYielding(string name, Action body) => _started.Enqueue(Task.Run(body));
+
     /// <summary>Waits for every body started so far, and for those that they start meanwhile.</summary>
     public async Task DrainAsync()
     {

@@ -10,7 +10,8 @@ namespace OrleansStream.Gateway.Connections;
 
 /// <summary>
 /// One client's connection. Requests are read in order. Produce and OffsetCommit requests begin in that order and several may be under way; their answers are
-/// sent in order by <see cref="ResponseQueue"/>. Any other request waits until all earlier ones have been answered, as in Kafka.
+/// sent in order by <see cref="ResponseQueue"/>. Any other request waits until all earlier ones have been answered, as in Kafka. Small requests of brief
+/// APIs are served by the thread that received them, since at thousands a second each switch of threads costs more than the request; all others on the pool.
 /// </summary>
 internal sealed class KafkaConnection
 {
@@ -18,6 +19,9 @@ internal sealed class KafkaConnection
 
     // A request that has not come at once is received in steps of this size, each of which may have to wait for memory.
     private const int StepBytes = 1024 * 1024;
+
+    // Above this the copy and checksum of a Produce request take longer than a switch of threads.
+    private const int BriefBytes = 32 * 1024;
 
     private readonly Gateway _gateway;
     private readonly Peer _peer;
@@ -147,7 +151,11 @@ internal sealed class KafkaConnection
     /// <summary>Begins one request and releases its frame. False: read no more.</summary>
     private async ValueTask<bool> ServeAsync(ReadOnlySequence<byte> frame)
     {
+        if (frame.Length > BriefBytes)
+            await LeaveReceivingThreadAsync();
         ApiHandler handler = Decode(frame, out IMessage request);
+        if (!handler.IsBrief)
+            await LeaveReceivingThreadAsync();
         var context = new RequestContext(_gateway, _peer, handler.Api, _header.Version, _header.CorrelationId, _header.ClientId, _closed);
         _gateway.Metrics.RequestRead(handler.Api, frame.Length + SizeBytes);
         if (handler is IPipelinedHandler pipelined)
@@ -166,6 +174,14 @@ internal sealed class KafkaConnection
         if (answer.CloseReason is not null)
             throw new ProtocolException(answer.CloseReason);
         return await _responses.WriteAsync(handler, context, answer) && await _responses.FlushAsync();
+    }
+
+    // The socket engine's threads are none of the pool's.
+    private static ValueTask LeaveReceivingThreadAsync()
+    {
+        return Thread.CurrentThread.IsThreadPoolThread ? default : YieldAsync();
+
+        static async ValueTask YieldAsync() => await Task.Yield();
     }
 
     private ApiHandler Decode(in ReadOnlySequence<byte> frame, out IMessage request)

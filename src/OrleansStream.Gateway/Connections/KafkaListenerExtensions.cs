@@ -26,6 +26,8 @@ public static class KafkaListenerExtensions
                 options.MaxReadBufferSize = ReadAheadBytes;
                 options.MaxWriteBufferSize = WriteBehindBytes;
                 options.NoDelay = true;
+                // KafkaConnection says itself what leaves the thread that received it.
+                options.UnsafePreferInlineScheduling = true;
                 options.Backlog = 1024;
                 sockets?.Invoke(options);
             }));

@@ -12,8 +12,9 @@ internal sealed class ResponseQueue(ResponseWriter responses, Action ended, ILog
 {
     private const int MaxUnderWay = 512;
 
+    // The writer goes on as the reader, up to where an answer is not ready: one switch of threads less for each request.
     private readonly Channel<Entry> _entries = Channel.CreateBounded<Entry>(
-        new BoundedChannelOptions(MaxUnderWay) { SingleReader = true, SingleWriter = true, AllowSynchronousContinuations = false });
+        new BoundedChannelOptions(MaxUnderWay) { SingleReader = true, SingleWriter = true, AllowSynchronousContinuations = true });
 
     private int _underWay;
     private volatile bool _ended;

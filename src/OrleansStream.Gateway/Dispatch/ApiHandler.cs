@@ -18,6 +18,9 @@ public abstract class ApiHandler
 
     public abstract MessageInfo RequestInfo { get; }
 
+    /// <summary>Whether a request takes so little processor time that the thread which receives for many connections may begin it.</summary>
+    public virtual bool IsBrief => false;
+
     /// <summary>
     /// A request that makes the answer to a version outside of the range; null where, as in Kafka, the connection is closed.
     /// </summary>

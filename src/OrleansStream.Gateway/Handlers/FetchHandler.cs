@@ -12,6 +12,8 @@ internal sealed class FetchHandler : ApiHandler<FetchRequest>
 {
     private const sbyte ReadCommitted = 1;
 
+    public override bool IsBrief => true;
+
     protected override async ValueTask<Answer> AnswerAsync(FetchRequest request, RequestContext context)
     {
         FetchTurn turn = context.Gateway.Sessions.Begin(request, context.Version);

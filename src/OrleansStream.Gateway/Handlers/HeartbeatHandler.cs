@@ -7,6 +7,8 @@ namespace OrleansStream.Gateway.Handlers;
 /// <summary>Heartbeat of a member of a classic group.</summary>
 internal sealed class HeartbeatHandler : ApiHandler<HeartbeatRequest>
 {
+    public override bool IsBrief => true;
+
     protected override async ValueTask<Answer> AnswerAsync(HeartbeatRequest request, RequestContext context)
     {
         HeartbeatResponse response = await context.Groups().HeartbeatAsync(context.GroupClient(), request);

@@ -13,6 +13,8 @@ internal sealed class OffsetCommitHandler : ApiHandler<OffsetCommitRequest>, IPi
 {
     private const short ById = 10;
 
+    public override bool IsBrief => true;
+
     protected override ValueTask<Answer> AnswerAsync(OffsetCommitRequest request, RequestContext context) =>
         throw new InvalidOperationException("OffsetCommit is pipelined");
 

@@ -19,6 +19,8 @@ internal sealed class ProduceHandler : ApiHandler<ProduceRequest>, IPipelinedHan
 
     public override short AdvertisedMinVersion => 0;
 
+    public override bool IsBrief => true;
+
     protected override ValueTask<Answer> AnswerAsync(ProduceRequest request, RequestContext context) =>
         throw new InvalidOperationException("Produce is pipelined");
 

@@ -1,10 +1,13 @@
+using OrleansStream.Platform.Runtime;
+
 namespace OrleansStream.Platform.Files;
 
 /// <summary>
 /// A few threads for file calls that block. The thread pool has two on a small machine, and a disk that stalls must not stall the sockets. Threads
 /// start on demand and end after ten idle seconds.
 /// </summary>
-internal sealed class IoThreads(string name, int most)
+/// <param name="yielding">Whether they give way to threads that serve clients.</param>
+internal sealed class IoThreads(string name, int most, bool yielding = false)
 {
     private const int IdleMilliseconds = 10_000;
 
@@ -53,6 +56,8 @@ internal sealed class IoThreads(string name, int most)
 
     private void Work()
     {
+        if (yielding)
+            YieldingThread.GiveWay();
         while (Take() is { } work)
             work();
     }

@@ -69,6 +69,35 @@ internal static unsafe partial class Posix
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     public static partial int Advise(nint address, nuint length, int advice);
 
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    private static partial int SetPriority(int which, int who, int niceness);
+
+    /// <summary>Linux, where it is a thread's and not its process's: lowering is allowed to everybody, and where it fails nothing is lost.</summary>
+    public static void LowerThreadPriority(int niceness) => _ = SetPriority(which: 0, who: 0, niceness);
+
+    private const int FutexWaitPrivate = 128;
+    private const int FutexWakePrivate = 129;
+
+    // The C library has no function for it; its number differs between processors.
+    private static readonly nint FutexCall = RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => 202,
+        Architecture.Arm64 => 98,
+        _ => 0,
+    };
+
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial nint Futex(nint call, int* word, nint operation, nint value, nint timeout, nint word2, nint value3);
+
+    /// <summary>Linux, where the number of the call is known.</summary>
+    public static bool HasFutex => FutexCall != 0;
+
+    /// <summary>Linux: sleeps while the word holds <paramref name="value"/>, until a wake or for no reason.</summary>
+    public static void FutexWait(int* word, int value) => Futex(FutexCall, word, FutexWaitPrivate, value, 0, 0, 0);
+
+    /// <summary>Linux: ends the sleep of one thread.</summary>
+    public static void FutexWakeOne(int* word) => Futex(FutexCall, word, FutexWakePrivate, 1, 0, 0, 0);
+
     /// <summary>Opens a file, or answers null and leaves the reason in <paramref name="errno"/>.</summary>
     public static SafeFileHandle? TryOpen(string path, int flags, out int errno)
     {

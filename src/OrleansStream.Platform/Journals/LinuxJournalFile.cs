@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using OrleansStream.Platform.Files;
+using OrleansStream.Platform.Runtime;
 using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Platform.Journals;
@@ -86,11 +87,31 @@ internal sealed unsafe class LinuxJournalFile : IJournalFile
         return ValueTask.FromResult(_direct ? ReadStaged(position, destination.Span) : ReadBuffered(position, destination.Span));
     }
 
-    /// <summary>
-    /// Takes about two seconds for a GiB, hence has a thread of its own, as the pool's threads serve clients; slices let other writes in between.
-    /// </summary>
-    public ValueTask ZeroAsync(CancellationToken cancel) =>
-        new(Task.Factory.StartNew(() => Zero(cancel), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+    /// <summary>Takes about two seconds for a GiB; slices let other writes in between.</summary>
+    public ValueTask ZeroAsync(CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        var zeroed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        YieldingThread.Start("zero journal file", () =>
+        {
+            try
+            {
+                Zero(cancel);
+                zeroed.SetResult();
+            }
+            catch (OperationCanceledException e)
+            {
+                zeroed.SetCanceled(e.CancellationToken);
+            }
+#pragma warning disable CA1031 // Handed to the caller as it is.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                zeroed.SetException(e);
+            }
+        });
+        return new ValueTask(zeroed.Task);
+    }
 
     public ValueTask DisposeAsync()
     {

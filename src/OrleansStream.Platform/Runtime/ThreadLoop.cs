@@ -1,15 +1,15 @@
 namespace OrleansStream.Platform.Runtime;
 
 /// <summary>
-/// Runs an asynchronous body on the calling thread: every continuation of it comes back here. Monitor's wait and pulse wake the thread in some
-/// microseconds without spinning, which on small machines would cost the very core that the work needs.
+/// Runs an asynchronous body on the calling thread: every continuation of it comes back here. The thread waits without spinning, which on small machines
+/// would cost the very core that the work needs.
 /// </summary>
 internal sealed class ThreadLoop : SynchronizationContext, IDisposable
 {
-    private readonly object _gate = new();
+    private readonly Lock _gate = new();
+    private readonly ThreadPark _park = ThreadPark.Create();
     private Queue<(SendOrPostCallback Callback, object? State)> _arrived = new();
     private Queue<(SendOrPostCallback Callback, object? State)> _running = new();
-    private bool _waiting;
     private bool _ended;
 
     public void Run(Func<Task> body)
@@ -38,18 +38,18 @@ internal sealed class ThreadLoop : SynchronizationContext, IDisposable
 
     public override void Post(SendOrPostCallback d, object? state)
     {
+        bool ended;
         lock (_gate)
         {
-            if (!_ended)
-            {
+            ended = _ended;
+            if (!ended)
                 _arrived.Enqueue((d, state));
-                if (_waiting)
-                    Monitor.Pulse(_gate);
-                return;
-            }
         }
         // What the body left behind when it ended still runs, though no longer here.
-        ThreadPool.UnsafeQueueUserWorkItem(static work => work.d(work.state), (d, state), preferLocal: false);
+        if (ended)
+            ThreadPool.UnsafeQueueUserWorkItem(static work => work.d(work.state), (d, state), preferLocal: false);
+        else
+            _park.Wake();
     }
 
     public override void Send(SendOrPostCallback d, object? state) => throw new NotSupportedException("nobody waits for this thread");
@@ -71,15 +71,17 @@ internal sealed class ThreadLoop : SynchronizationContext, IDisposable
 
     private void Take()
     {
-        lock (_gate)
+        while (true)
         {
-            while (_arrived.Count == 0)
+            lock (_gate)
             {
-                _waiting = true;
-                Monitor.Wait(_gate);
-                _waiting = false;
+                if (_arrived.Count > 0)
+                {
+                    (_arrived, _running) = (_running, _arrived);
+                    return;
+                }
             }
-            (_arrived, _running) = (_running, _arrived);
+            _park.Wait();
         }
     }
 }

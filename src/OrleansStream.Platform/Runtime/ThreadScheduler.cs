@@ -26,6 +26,12 @@ public sealed class ThreadScheduler(ILogger<ThreadScheduler> log, Action<Excepti
         thread.UnsafeStart();
     }
 
+    public void StartYielding(string name, Action body) => YieldingThread.Start(name, () => _ = GuardAsync(name, () =>
+    {
+        body();
+        return Task.CompletedTask;
+    }));
+
     private async Task GuardAsync(string name, Func<Task> body)
     {
         try

@@ -26,10 +26,15 @@ public sealed class FolderObjectStore : IObjectStore, IDisposable
 
     private const string LargeETag = "immutable";
     private const int MaxIoThreads = 8;
+    private const int MaxSegmentWriters = 4;
+
+    // What is larger is a segment, for which nobody waits.
+    private const int SegmentBytes = 256 << 10;
 
     private readonly StoreFolder _folder;
     private readonly FileContent _files;
     private readonly IoThreads _threads = new("folder store", MaxIoThreads);
+    private readonly IoThreads _segmentWriters = new("segment writer", MaxSegmentWriters, yielding: true);
 
     /// <summary>Creates the folder if need be and clears away what dead processes left.</summary>
     /// <param name="direct">False goes without direct I/O even where it would work.</param>
@@ -42,7 +47,8 @@ public sealed class FolderObjectStore : IObjectStore, IDisposable
     public ValueTask<PutResult> CreateAsync(string name, ReadOnlySequence<byte> content, CancellationToken cancel)
     {
         var path = _folder.PathOf(name);
-        return new ValueTask<PutResult>(_threads.RunAsync(() => Create(path, content), cancel));
+        var threads = content.Length > SegmentBytes ? _segmentWriters : _threads;
+        return new ValueTask<PutResult>(threads.RunAsync(() => Create(path, content), cancel));
     }
 
     public ValueTask<PutResult> ReplaceAsync(string name, ReadOnlySequence<byte> content, string etag, CancellationToken cancel)

@@ -91,7 +91,7 @@ public sealed class ChunkPool : IDisposable
             }
         }
         if (startRefill)
-            _ports.Scheduler.Start("touch memory", RefillAsync);
+            _ports.Scheduler.StartYielding("touch memory", Refill);
         if (owner is null)
         {
             MakeRoom(length);
@@ -145,7 +145,7 @@ public sealed class ChunkPool : IDisposable
         gone.ForEach(static owner => owner.Dispose());
     }
 
-    private Task RefillAsync()
+    private void Refill()
     {
         while (true)
         {
@@ -160,7 +160,7 @@ public sealed class ChunkPool : IDisposable
                 if (wanted < 0 || _disposed)
                 {
                     _refilling = false;
-                    return Task.CompletedTask;
+                    return;
                 }
             }
             AddTouched(wanted);

@@ -44,4 +44,7 @@ public interface IScheduler
     /// The same on a thread of its own, to which every continuation of the body returns: for the loop of a journal, whose I/O blocks.
     /// </summary>
     void StartDedicated(string name, Func<Task> body);
+
+    /// <summary>The same for work that takes a processor for milliseconds and is in no hurry: it gives way to everything that serves clients.</summary>
+    void StartYielding(string name, Action body);
 }
