@@ -18,7 +18,7 @@ internal sealed class Members(BrokerClient broker, BenchTopic topic, int groups,
             .Select(i => new Member($"members-{i % groups}", Guid.NewGuid().ToString(), topic)).ToArray())];
     private readonly short _version = broker.Version<ConsumerGroupHeartbeatRequest>(1);
 
-    /// <summary>Joins all members and sends heartbeats until every partition of every group has an owner and nobody is told anything new; answers the seconds.</summary>
+    /// <summary>Joins all members and sends heartbeats until every member has its share and nobody is told anything new; answers the seconds.</summary>
     public double Converge()
     {
         FindCoordinator(broker, "members-0");
@@ -32,7 +32,8 @@ internal sealed class Members(BrokerClient broker, BenchTopic topic, int groups,
                     Interlocked.Increment(ref changes);
             });
             int owned = _members.Sum(ms => ms.Sum(m => m.Owned));
-            if (changes == 0 && owned == groups * topic.Partitions)
+            int least = topic.Partitions / ofEach, most = least + (topic.Partitions % ofEach == 0 ? 0 : 1);
+            if (changes == 0 && owned == groups * topic.Partitions && Array.TrueForAll(_members, ms => Array.TrueForAll(ms, m => m.Owned >= least && m.Owned <= most)))
                 return Stopwatch.GetElapsedTime(start).TotalSeconds;
             if (Stopwatch.GetElapsedTime(start) > Patience)
                 throw new TimeoutException($"{owned} of {groups * topic.Partitions} partitions are assigned after {Patience}.");
