@@ -30,6 +30,19 @@ internal static class KafkaRequests
         }
     }
 
+    /// <summary>Waits until every leader serves: Apache Kafka shows leaders before they lead.</summary>
+    public static async Task LeadersServeAsync(this KafkaConnection connection, string topic, int partitions)
+    {
+        for (var partition = 0; partition < partitions; partition++)
+        {
+            for (var tries = 0; (await connection.ListOffsetAsync(topic, partition, -1)).Error != 0; tries++)
+            {
+                if (tries == 300) throw new TimeoutException($"nobody leads {topic}-{partition}");
+                await Task.Delay(20);
+            }
+        }
+    }
+
     /// <summary>How many partitions of a topic have a leader (Metadata).</summary>
     public static async Task<int> CountLeadersAsync(this KafkaConnection connection, string topic)
     {
