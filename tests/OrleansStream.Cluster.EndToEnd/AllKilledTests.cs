@@ -9,6 +9,7 @@ namespace OrleansStream.Cluster.EndToEnd;
 public sealed class AllKilledTests(ITestOutputHelper output) : ClusterTest(output)
 {
     private const int Partitions = 12;
+    private const int RecordsBefore = 1000;
 
     [SkippableFact]
     public Task All_killed_on_a_folder() => OnFolderAtLengthAsync(KillAllAsync);
@@ -19,7 +20,7 @@ public sealed class AllKilledTests(ITestOutputHelper output) : ClusterTest(outpu
     private async Task KillAllAsync(SiloCluster cluster)
     {
         Load load = await Load.StartAsync(cluster, "dark", Partitions);
-        await Task.Delay(500);
+        await load.AcknowledgesAsync(RecordsBefore);
         long killed = Stopwatch.GetTimestamp();
         foreach (SiloProcess silo in cluster.Silos) silo.Kill();
         foreach (SiloProcess silo in cluster.Silos)

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Configuration;
 using Orleans.Hosting;
@@ -66,6 +67,9 @@ internal static class BrokerSilo
             return;
         }
         silo.Services.AddSingleton<IMembershipTable>(new ObjectMembershipTable(store, settings.ClusterId, TimeProvider.System));
+        silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(sp => new SilentSilos(
+            sp.GetRequiredService<IMembershipTable>(), sp.GetRequiredService<ILocalSiloDetails>(), sp.GetRequiredService<IOptions<ClusterMembershipOptions>>(),
+            TimeProvider.System, sp.GetRequiredService<ILogger<SilentSilos>>()));
         silo.Configure<ClusterMembershipOptions>(Tune);
     }
 

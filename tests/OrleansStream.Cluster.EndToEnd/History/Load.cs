@@ -38,6 +38,16 @@ internal sealed class Load
         return [.. first.Select(d => System.Diagnostics.Stopwatch.GetElapsedTime(moment, d.Answered))];
     }
 
+    /// <summary>Completes when so many records are acknowledged.</summary>
+    public async Task AcknowledgesAsync(int records)
+    {
+        while (History.AcknowledgedCount < records)
+        {
+            long moment = System.Diagnostics.Stopwatch.GetTimestamp();
+            await Task.WhenAny(Producers.Select(p => p.DeliversAfterAsync(moment))).Unwrap();
+        }
+    }
+
     public async Task StopAsync()
     {
         await Task.WhenAll(Producers.Select(static p => p.StopAsync()));

@@ -18,6 +18,9 @@ internal sealed class SiloProcess(int nodeId, IReadOnlyList<string> options) : I
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
+    /// <summary>How long a supervisor waits before it starts what has ended by itself.</summary>
+    private static readonly TimeSpan RestartDelay = TimeSpan.FromMilliseconds(500);
+
     private readonly Lock _lock = new();
     private readonly List<EndedAlone> _ended = [];
     private ChildProcess? _process;
@@ -150,7 +153,11 @@ internal sealed class SiloProcess(int nodeId, IReadOnlyList<string> options) : I
             _ended.Add(new EndedAlone(process.ExitCode, process.Printed));
             if (!Restarts) return;
         }
-        await Task.Delay(500);
-        if (IsWanted) Launch();
+        await Task.Delay(RestartDelay);
+        lock (_lock)
+        {
+            // Meanwhile it may have been stopped or killed, and launched by the test.
+            if (_wanted && _process == process) Launch();
+        }
     }
 }
