@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Groups.Offsets;
 using OrleansStream.Broker.Groups.Records;
@@ -18,15 +19,34 @@ namespace OrleansStream.Broker.Tests.Groups;
 /// <summary>Snapshots of a partition of __consumer_offsets: what is loaded from them is what the log says, whatever becomes of them.</summary>
 public sealed class SnapshotTests
 {
-    private static string NameOf(GroupRig rig) => $"partitions/{Offsets(rig).TopicId:N}/0/groups";
-
     private static PartitionId Offsets(GroupRig rig) => new(rig.Engine.Cluster.TopicsByName["__consumer_offsets"].Id, 0);
 
-    private static async Task<StoredObject?> ReadAsync(GroupRig rig) => await rig.Rig.Store.ReadAsync(NameOf(rig), CancellationToken.None);
+    private static string Prefix(GroupRig rig) => SnapshotStore.Prefix(Offsets(rig));
 
+    private static async Task<List<string>> NamesAsync(GroupRig rig)
+    {
+        var names = new List<string>();
+        await foreach (var info in rig.Rig.Store.ListAsync(Prefix(rig), CancellationToken.None))
+            names.Add(info.Name);
+        return names;
+    }
+
+    /// <summary>The newest snapshot; it may go between the list and the read, when a newer one has come.</summary>
+    private static async Task<StoredObject?> ReadAsync(GroupRig rig)
+    {
+        while (await NamesAsync(rig) is [.., var newest])
+        {
+            if (await rig.Rig.Store.ReadAsync(newest, CancellationToken.None) is { } there)
+                return there;
+        }
+        return null;
+    }
+
+    /// <summary>Puts an object where the newest snapshot would be, one offset behind what is there.</summary>
     private static async Task PutAsync(GroupRig rig, byte[] content)
     {
-        var put = await rig.Rig.Store.ReplaceAsync(NameOf(rig), new ReadOnlySequence<byte>(content), (await ReadAsync(rig))!.ETag, CancellationToken.None);
+        var newest = long.Parse((await NamesAsync(rig))[^1][Prefix(rig).Length..], CultureInfo.InvariantCulture);
+        var put = await rig.Rig.Store.CreateAsync(SnapshotStore.NameOf(Offsets(rig), newest + 1), new ReadOnlySequence<byte>(content), CancellationToken.None);
         Assert.Equal(PutOutcome.Done, put.Outcome);
     }
 
@@ -124,7 +144,7 @@ public sealed class SnapshotTests
     {
         var random = new Random(seed);
         await using var rig = await GroupRig.StartAsync();
-        var name = NameOf(rig);
+        var prefix = Prefix(rig);
         var (faults, turn) = (new Random(seed), new Lock());
         bool Fault()
         {
@@ -132,8 +152,8 @@ public sealed class SnapshotTests
                 return faults.Next(5) == 0;
         }
         rig.Rig.Store.BeforeCall = (operation, of) =>
-            of == name && operation != "read" && Fault() ? throw new StoreUnavailableException("not now") : ValueTask.CompletedTask;
-        rig.Rig.Store.LoseAnswer = of => of == name && Fault();
+            of.StartsWith(prefix, StringComparison.Ordinal) && operation is not ("read" or "list") && Fault() ? throw new StoreUnavailableException("not now") : ValueTask.CompletedTask;
+        rig.Rig.Store.LoseAnswer = of => of.StartsWith(prefix, StringComparison.Ordinal) && Fault();
         var expected = new Dictionary<(string Group, int Partition), long>();
         var (covered, committed) = (0L, 0L);
         async Task CommitAsync(string group, int partition)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using OrleansStream.Protocol.Compression;
 using OrleansStream.Storage;
@@ -8,9 +9,8 @@ using OrleansStream.Storage.Segments;
 namespace OrleansStream.Broker.Groups.Snapshots;
 
 /// <summary>
-/// Where snapshots are: one object for each partition of __consumer_offsets, beside its manifest, so that it goes when the partition does. It is only ever
-/// replaced by one that covers more (a conditional write by whoever read the one before), and the log remains what counts: a snapshot that is not there, not
-/// understood or not of this log costs time and nothing else.
+/// Where snapshots are: objects beside the partition's manifest, so that they go when the partition does, each named by where it ends and written once; the
+/// newest counts. The log remains what counts: a snapshot that is not there, not understood or not of this log costs time and nothing else.
 /// </summary>
 /// <param name="everyRecords">After how many records in the log another snapshot is taken; more where more records than that survive.</param>
 internal sealed class SnapshotStore(IObjectStore store, ILoggerFactory logs, int everyRecords)
@@ -22,32 +22,48 @@ internal sealed class SnapshotStore(IObjectStore store, ILoggerFactory logs, int
 
     public int EveryRecords => everyRecords;
 
-    private static string NameOf(PartitionId partition) => SegmentNames.PartitionPrefix(partition) + "groups";
+    /// <summary>Where the snapshots of a partition are.</summary>
+    public static string Prefix(PartitionId partition) => SegmentNames.PartitionPrefix(partition) + "groups/";
+
+    public static string NameOf(PartitionId partition, long nextOffset) =>
+        Prefix(partition) + nextOffset.ToString("D20", CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// The snapshot, where there is one that can be understood, and the ETag of what is there. Throws <see cref="StoreUnavailableException"/>.
+    /// The newest snapshot that can be understood, where there is one, and the names of all that are there. Throws <see cref="StoreUnavailableException"/>.
     /// </summary>
-    public async ValueTask<(GroupSnapshot? Snapshot, string? ETag)> ReadAsync(PartitionId partition, CancellationToken cancel)
+    public async ValueTask<(GroupSnapshot? Snapshot, IReadOnlyList<string> Found)> ReadAsync(PartitionId partition, CancellationToken cancel)
     {
-        var name = NameOf(partition);
-        if (await store.ReadAsync(name, cancel) is not { } there)
-            return (null, null);
-        try
+        var found = new List<string>();
+        await foreach (var info in store.ListAsync(Prefix(partition), cancel))
+            found.Add(info.Name);
+        for (var i = found.Count - 1; i >= 0; i--)
         {
-            return (GroupSnapshot.Open(name, partition, there.Content), there.ETag);
+            // Gone: whoever wrote a newer one deletes those before it.
+            if (await store.ReadAsync(found[i], cancel) is not { } there)
+                continue;
+            try
+            {
+                return (GroupSnapshot.Open(found[i], partition, there.Content), found);
+            }
+            catch (Exception e) when (e is InvalidDataException or UnsupportedFormatException)
+            {
+                _log.LogWarning("More of the log of {Partition} is read instead of a snapshot: {Reason}", partition, e.Message);
+            }
         }
-        catch (Exception e) when (e is InvalidDataException or UnsupportedFormatException)
-        {
-            _log.LogWarning("The whole log of {Partition} is read instead of its snapshot: {Reason}", partition, e.Message);
-            return (null, there.ETag);
-        }
+        return (null, found);
     }
 
-    /// <summary>Puts a snapshot in the place of the one that was read. False: another one was first, or nobody knows; the next one reads what is there.</summary>
-    public async ValueTask<bool> WriteAsync(PartitionId partition, PooledBuffer content, string? etag, CancellationToken cancel)
+    /// <summary>
+    /// Puts a snapshot beside those that were found, and deletes these once it is there. False: nobody knows whether it is there; the next one finds out.
+    /// </summary>
+    public async ValueTask<bool> WriteAsync(PartitionId partition, long nextOffset, PooledBuffer content, IReadOnlyList<string> found, CancellationToken cancel)
     {
-        var bytes = new ReadOnlySequence<byte>(content.WrittenMemory);
-        var put = etag is null ? await store.CreateAsync(NameOf(partition), bytes, cancel) : await store.ReplaceAsync(NameOf(partition), bytes, etag, cancel);
-        return put.Outcome == PutOutcome.Done;
+        var name = NameOf(partition, nextOffset);
+        var put = await store.CreateAsync(name, new ReadOnlySequence<byte>(content.WrittenMemory), cancel);
+        if (put.Outcome != PutOutcome.Done)
+            return false;
+        foreach (var earlier in found)
+            await store.DeleteAsync(earlier, cancel);
+        return true;
     }
 }

@@ -59,7 +59,7 @@ internal sealed class SnapshotTaker(RuntimePorts ports, IPartition partition, Sn
     /// <summary>Answers how many records survived; null where there was nothing to do, or the partition is led elsewhere by now.</summary>
     private async ValueTask<int?> TakeAsync()
     {
-        var (snapshot, etag) = await store.ReadAsync(partition.Id, CancellationToken.None);
+        var (snapshot, found) = await store.ReadAsync(partition.Id, CancellationToken.None);
         var end = partition.HighWatermark;
         var survivors = new SurvivingRecords();
         var next = partition.LogStartOffset;
@@ -87,7 +87,7 @@ internal sealed class SnapshotTaker(RuntimePorts ports, IPartition partition, Sn
             return survivors.Count;
         }
         using var content = survivors.ToObject(partition.Id, next);
-        if (await store.WriteAsync(partition.Id, content, etag, CancellationToken.None))
+        if (await store.WriteAsync(partition.Id, next, content, found, CancellationToken.None))
             log.LogInformation("Snapshot of the groups of {Partition} up to offset {Next}: {Count} records.", partition.Id, next, survivors.Count);
         return survivors.Count;
     }
