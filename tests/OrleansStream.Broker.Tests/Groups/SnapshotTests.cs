@@ -54,10 +54,15 @@ public sealed class SnapshotTests
     private static async Task<GroupRig> CommittedAsync()
     {
         var rig = await GroupRig.StartAsync();
-        for (var i = 0; i < 200; i++)
-            Assert.Equal(ErrorCode.None, await rig.CommitAsync("g", i % 10, i));
+        await CommitTwoHundredAsync(rig);
         await rig.Rig.UntilAsync(() => ReadAsync(rig).Result is { } there && GroupSnapshot.Open("it", Offsets(rig), there.Content).NextOffset >= 100);
         return rig;
+    }
+
+    private static async Task CommitTwoHundredAsync(GroupRig rig)
+    {
+        for (var i = 0; i < 200; i++)
+            Assert.Equal(ErrorCode.None, await rig.CommitAsync("g", i % 10, i));
     }
 
     private static async Task AssertCommittedAsync(GroupRig rig)
@@ -117,6 +122,7 @@ public sealed class SnapshotTests
             await PutAsync(rig, bad);
             await rig.RestartAsync();
             await AssertCommittedAsync(rig);
+            await CommitTwoHundredAsync(rig);
             await rig.Rig.UntilAsync(() => !ReadAsync(rig).Result!.Content.Span.SequenceEqual(bad));
             GroupSnapshot.Open("it", Offsets(rig), (await ReadAsync(rig))!.Content);
         }
