@@ -112,10 +112,13 @@ public sealed class ClusterController : IDisposable
                 if (_living?.Contains(there.Address) != false)
                     return $"node.id {member.NodeId} is taken by the broker at {there.Address}";
                 _state.Remove(member.NodeId);
+                _leaving.Remove(member.NodeId);
                 _state.Put(member);
             }
             else if (!SamePicture(there.Picture, member.Picture))
                 _state.Put(member);
+            if (member.IsLeaving)
+                _leaving.Add(member.NodeId);
             foreach (var what in events)
                 _state.Note(member.NodeId, what);
         }

@@ -8,6 +8,9 @@ namespace OrleansStream.Broker.Cluster;
 /// <param name="Address">Where its process is, as the host writes it; another one for each process, so that a restarted broker is not taken for its predecessor.</param>
 public sealed record ClusterMember(BrokerPicture Picture, string Address)
 {
+    /// <summary>It is about to stop, and says so with every report: a controller that began later must not give it anything.</summary>
+    public bool IsLeaving { get; init; }
+
     public int NodeId => Picture.NodeId;
 }
 

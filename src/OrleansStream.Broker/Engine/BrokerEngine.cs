@@ -37,6 +37,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     private readonly LogHost _host;
     private readonly ProducerIds _producerIds;
     private readonly TopicRemoval _removal;
+    private readonly OwnerWatch _owner;
     private readonly GroupCoordinator _groups;
     private readonly CancellationTokenSource _stopping;
     private BrokerPicture _me;
@@ -59,9 +60,10 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         _producerIds = new ProducerIds(parts.Store, _ports);
         _me = Picture(listeners);
         _leadership = new Leadership(parts.Settings.NodeId, parts.Host is null ? ClusterAssignment.Sole(_me) : ClusterAssignment.Unknown(_me));
+        _owner = new OwnerWatch(identity, _ports, parts.Journals.Shared, End, stopping.Token);
         _slots = new PartitionSlots(parts, _leadership, catalogue, configs, host, stopping.Token)
         {
-            EpochChanged = name => _view!.TopicChanged(name), Corrupt = End, MayTakeAgainAsync = MayTakeAgainAsync,
+            EpochChanged = name => _view!.TopicChanged(name), Corrupt = End, MayOpenAsync = _owner.MayOpenAsync, MayTakeAgainAsync = MayTakeAgainAsync,
         };
         _removal = new TopicRemoval(catalogue, _ports, RemovePartitionAsync, stopping.Token);
         _view = new ClusterView(catalogue, configs, _ports, identity.ClusterId, _leadership, id => _slots.Find(id)?.LeaderEpoch ?? -1) { Redrawn = Redrawn };
@@ -127,14 +129,12 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         // A shared store may list thousands of journal objects: clients need not wait for that.
         if (_parts.Host is null)
             Recovered = _parts.Journals.Shared ? RecoverSharedAsync() : Retake(await _parts.Journals.ListAsync(cancel));
+        _ports.Scheduler.Start("owner watch", _owner.RunAsync);
         _ports.Scheduler.Start(
             "retention", new RetentionWork(_parts, _slots, () => Cluster, () => Settings.RetentionCheckIntervalMs, _stopping.Token).RunAsync);
         _ports.Scheduler.Start(
-            "housekeeping", new Housekeeping(_parts, _host, _catalogue, () => _leadership.IsController, ServesAloneAsync, _stopping.Token).RunAsync);
+            "housekeeping", new Housekeeping(_parts, _host, _catalogue, () => _leadership.IsController, _identity.IsStillMineAsync, _stopping.Token).RunAsync);
     }
-
-    /// <summary>Whether this is the one process that serves the store, as far as anybody can know.</summary>
-    private async ValueTask<bool> ServesAloneAsync(CancellationToken cancel) => _parts.Host is null && await _identity.IsStillMineAsync(cancel);
 
     private async Task RecoverSharedAsync()
     {
@@ -248,27 +248,11 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     /// <summary>False where somebody else has begun to serve this store: to take partitions from him would only start a fight.</summary>
     private async ValueTask<bool> MayTakeAgainAsync()
     {
-        if (_parts.Journals.Shared && !await IsStillOursAsync())
+        if (!await _owner.LookAsync())
             return false;
         if (_parts.Host is { } host)
             await host.ConfirmAssignmentAsync(_stopping.Token);
         return true;
-    }
-
-    private async ValueTask<bool> IsStillOursAsync()
-    {
-        try
-        {
-            if (await _identity.IsStillMineAsync(_stopping.Token))
-                return true;
-            End("Another process has begun to serve this store; this one was fenced.");
-            return false;
-        }
-        catch (StoreUnavailableException)
-        {
-            // Opening will fail as well, and be tried again.
-            return true;
-        }
     }
 
     private void End(string sentence)

@@ -33,4 +33,7 @@ public sealed record EngineParts(RuntimePorts Ports, IObjectStore Store, IJourna
     /// <summary>How long after the start, and in the long run how often, what nobody names any more is looked for.</summary>
     public TimeSpan FirstSweep { get; init; } = TimeSpan.FromSeconds(10);
     public TimeSpan SweepEvery { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>How long no manifest may have listed the journal of another broker of the cluster before it is taken for a dead one's.</summary>
+    public TimeSpan AbandonedAfter { get; init; } = TimeSpan.FromMinutes(10);
 }

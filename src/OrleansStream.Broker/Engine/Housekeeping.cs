@@ -10,13 +10,13 @@ namespace OrleansStream.Broker.Engine;
 /// Looks now and then for objects that nobody names any more: orphans of failed seals, leftovers of deleted topics, data of dead journals. In a cluster the
 /// controller's broker does it for all.
 /// </summary>
-/// <param name="servesAlone">
-/// Whether this process alone serves the store. While it does, the journal of another process that no manifest lists is that of a dead or a superseded one;
-/// a process that was itself superseded leaves such journals alone, so that two do not fence each other in turn, and so does one of a cluster, where they may
-/// be those of silos that lead nothing yet.
+/// <param name="isStillMine">
+/// Whether nobody else has begun to serve the store. Then the journal of another process that no manifest lists is that of a dead or a superseded one: at once
+/// where this process serves alone; in a cluster, where it may be that of a silo that leads nothing yet, once it was found so for long. (Such a silo that is
+/// meant all the same opens another journal, and loses nothing.) A process that was itself superseded leaves such journals alone, so that two do not fence each other in turn.
 /// </param>
 internal sealed class Housekeeping(
-    EngineParts parts, LogHost host, TopicCatalogue catalogue, Func<bool> isController, Func<CancellationToken, ValueTask<bool>> servesAlone,
+    EngineParts parts, LogHost host, TopicCatalogue catalogue, Func<bool> isController, Func<CancellationToken, ValueTask<bool>> isStillMine,
     CancellationToken stopping)
 {
     private const int PauseGrowth = 4;
@@ -28,6 +28,9 @@ internal sealed class Housekeeping(
     /// is never used again: so they are gone for good. Needed where other processes may create topics that this one has not heard of.
     /// </summary>
     private readonly HashSet<Guid> _gone = [];
+
+    /// <summary>Journals of others that no manifest listed, in a cluster, and since when: timestamps of the clock.</summary>
+    private Dictionary<Guid, long> _unlisted = [];
 
     public async Task RunAsync()
     {
@@ -71,8 +74,10 @@ internal sealed class Housekeeping(
         }
         try
         {
-            var alone = await servesAlone(stopping);
-            await host.SweepAsync(Exists, _ => alone, stopping);
+            var mine = await isStillMine(stopping);
+            var before = _unlisted;
+            _unlisted = [];
+            await host.SweepAsync(Exists, id => mine && (parts.Host is null || UnlistedForLong(id, before)), stopping);
         }
         finally
         {
@@ -83,6 +88,14 @@ internal sealed class Housekeeping(
                 _gone.UnionWith(strange);
             }
         }
+    }
+
+    private bool UnlistedForLong(Guid journal, Dictionary<Guid, long> before)
+    {
+        var now = parts.Ports.Time.GetTimestamp();
+        var since = before.GetValueOrDefault(journal, now);
+        _unlisted[journal] = since;
+        return parts.Ports.Time.GetElapsedTime(since, now) >= parts.AbandonedAfter;
     }
 
     /// <summary>Partitions of every topic that lives, and of those whose removal is <see cref="TopicRemoval"/>'s business.</summary>

@@ -48,6 +48,9 @@ internal sealed class PartitionSlots
     /// <summary>Called with a sentence when a journal contradicts itself: the process must not go on.</summary>
     public required Action<string> Corrupt { get; init; }
 
+    /// <summary>Whether this process may open partitions: not where somebody else serves the store.</summary>
+    public required Func<ValueTask<bool>> MayOpenAsync { get; init; }
+
     /// <summary>Whether this process may take partitions again that have stepped down.</summary>
     public required Func<ValueTask<bool>> MayTakeAgainAsync { get; init; }
 
@@ -219,6 +222,11 @@ internal sealed class PartitionSlots
             if (_catalogue.Find(slot.Topic) is not { } topic || topic.Id != slot.Id.TopicId)
             {
                 slot.Failed(ErrorCode.UnknownTopicOrPartition, _ports.NowMilliseconds);
+                return null;
+            }
+            if (!await MayOpenAsync())
+            {
+                slot.Failed(ErrorCode.NotLeaderOrFollower, _ports.NowMilliseconds);
                 return null;
             }
             var config = TopicConfigDefinitions.Build(topic.Configs, _configs.Settings.Layers);

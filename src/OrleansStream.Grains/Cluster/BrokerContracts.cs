@@ -14,9 +14,11 @@ public sealed record BrokerListener([property: Id(0)] string Name, [property: Id
 /// <param name="Version">The version that it has; 0: none.</param>
 /// <param name="Events">What became of partitions since the last report that was answered; all that serve, where <paramref name="Version"/> is not the controller's.</param>
 /// <param name="WaitMs">How long the controller may hold the call, in milliseconds.</param>
+/// <param name="IsLeaving">It is about to stop: what it leads goes to others, and it gets nothing more.</param>
 [GenerateSerializer, Immutable, Alias("OrleansStream.BrokerReport")]
 public sealed record BrokerReport(
-    [property: Id(0)] BrokerInfo Broker, [property: Id(1)] long Version, [property: Id(2)] BrokerEvent[] Events, [property: Id(3)] int WaitMs);
+    [property: Id(0)] BrokerInfo Broker, [property: Id(1)] long Version, [property: Id(2)] BrokerEvent[] Events, [property: Id(3)] int WaitMs,
+    [property: Id(4)] bool IsLeaving = false);
 
 /// <summary>A partition serves under an epoch, or leads no more that led under it.</summary>
 [GenerateSerializer, Immutable, Alias("OrleansStream.BrokerEvent")]

@@ -34,6 +34,7 @@ internal sealed class ClusterLink(SiloEngine engine, ClusterKnowledge knowledge,
     private TaskCompletionSource _wanted = NewSignal();
     private List<(long Version, TaskCompletionSource Reached)> _waiting = [];
     private bool _tellAll = true;
+    private bool _leaving;
     private long _version;
     private long _refusedSince;
     private IClusterGrain? _cluster;
@@ -93,18 +94,30 @@ internal sealed class ClusterLink(SiloEngine engine, ClusterKnowledge knowledge,
         await confirmed.WaitAsync(cancel);
     }
 
-    /// <summary>Hands everything that is led here to other brokers, as far as there are any.</summary>
+    /// <summary>Hands everything that is led here to other brokers, as far as there are any. Ends early only when cancelled.</summary>
     public async Task LeaveAsync(CancellationToken cancel)
     {
-        try
+        lock (_lock)
+            _leaving = true;
+        while (!cancel.IsCancellationRequested)
         {
-            await _cluster!.LeaveAsync(engine.Engine.Me.NodeId).WaitAsync(cancel);
+            try
+            {
+                // Asked anew each time that the controller has moved, or its answer was lost; every report says that this broker leaves, too.
+                await _cluster!.LeaveAsync(engine.Engine.Me.NodeId).WaitAsync(CallTimeout, cancel);
+                return;
+            }
+            catch (TimeoutException)
+            {
+                // Many partitions take longer.
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                log.LogInformation("The cluster's controller did not answer: {Reason}", e.Message);
+                await Task.Delay(Pause, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            // The controller's silo may be stopping as well: then the next owners replay what is left.
-            log.LogWarning("The partitions led here were not all handed over: {Reason}", e.Message);
-        }
+        cancel.ThrowIfCancellationRequested();
     }
 
     /// <summary>No more is told or heard.</summary>
@@ -192,7 +205,7 @@ internal sealed class ClusterLink(SiloEngine engine, ClusterKnowledge knowledge,
             if (_tellAll)
                 events = [.. told, .. _serving.Select(static s => new BrokerEvent(s.Key.TopicId, s.Key.Index, s.Value, Serves: true))];
             _tellAll = false;
-            return (new BrokerReport(me.ToInfo(_silo!), _version, [.. events], (int)held.TotalMilliseconds), told);
+            return (new BrokerReport(me.ToInfo(_silo!), _version, [.. events], (int)held.TotalMilliseconds, _leaving), told);
         }
     }
 

@@ -52,7 +52,7 @@ internal sealed class ClusterGrain(
     public async Task<BrokerNews> ExchangeAsync(BrokerReport report)
     {
         PartitionEvent[] events = [.. report.Events.Select(static e => new PartitionEvent(new PartitionId(e.TopicId, e.Index), e.LeaderEpoch, e.Serves))];
-        if (Controller.Report(report.Broker.ToMember(), events) is { } refusal)
+        if (Controller.Report(report.Broker.ToMember() with { IsLeaving = report.IsLeaving }, events) is { } refusal)
             return Contracts.Refused(refusal);
         TimeSpan held = TimeSpan.FromMilliseconds(report.WaitMs);
         ClusterNews news = await Controller.NewsAsync(report.Version, held < HeldAtMost ? held : HeldAtMost, _stopping.Token);

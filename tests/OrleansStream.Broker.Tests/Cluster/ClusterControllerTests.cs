@@ -66,6 +66,23 @@ public sealed class ClusterControllerTests
     }
 
     [Fact]
+    public async Task The_next_controller_hears_who_is_leaving_and_gives_it_nothing()
+    {
+        Topic("orders", 6);
+        using var cluster = await StartAsync();
+        var leaving = cluster.Member(2) with { IsLeaving = true };
+        cluster.Controller.Living(new HashSet<string> { "silo 1", "silo 2" });
+        Assert.Null(cluster.Controller.Report(leaving, []));
+        cluster.Living(1, 2);
+        await cluster.EventuallyAsync(() => cluster.Served() == 6);
+        Assert.Equal([6, 0], cluster.Counts(1, 2));
+        // The next process of that broker stays.
+        cluster.Controller.Living(new HashSet<string> { "silo 1", "silo 2 again" });
+        Assert.Null(cluster.Controller.Report(leaving with { Address = "silo 2 again", IsLeaving = false }, []));
+        await cluster.EventuallyAsync(() => cluster.Counts(2)[0] == 3);
+    }
+
+    [Fact]
     public async Task The_next_controller_leaves_partitions_where_they_are_and_the_earlier_one_ends()
     {
         Topic("orders", 8);

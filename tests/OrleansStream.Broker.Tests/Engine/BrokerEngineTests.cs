@@ -173,6 +173,17 @@ public sealed class BrokerEngineTests
     }
 
     [Fact]
+    public async Task A_process_without_work_finds_out_that_another_one_serves_its_store()
+    {
+        var rig = new EngineRig(shared: true);
+        await using var old = await rig.StartAsync();
+        await using var successor = await rig.StartAsync();
+        await rig.UntilAsync(() => old.Ended.IsCompleted);
+        Assert.Contains("Another process", await old.Ended, StringComparison.Ordinal);
+        Assert.False(successor.Ended.IsCompleted);
+    }
+
+    [Fact]
     public async Task Touched_topics_open_ahead_of_use_and_show_their_leader_epochs()
     {
         await using var engine = await _rig.StartAsync();

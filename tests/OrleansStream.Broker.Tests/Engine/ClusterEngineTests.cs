@@ -286,6 +286,45 @@ public sealed class ClusterEngineTests
         await _rig.StartAsync(1, owner: OwnerId.OfCluster("another"));
         _rig.Journals.Opened.Last(j => j.Id == _rig.Journals.Opened[2].Id).Fail("fenced by a stranger");
         await _rig.UntilAsync(() => a.Engine.Ended.IsCompleted);
-        Assert.False(b.Engine.Ended.IsCompleted);
+        // This one writes nothing that could be refused: it finds out by looking.
+        await _rig.UntilAsync(() => b.Engine.Ended.IsCompleted, stepMs: 200);
+    }
+
+    [Fact]
+    public async Task A_broker_whose_store_a_stranger_serves_opens_nothing_though_it_is_told_to()
+    {
+        var a = await _rig.StartAsync(1);
+        var id = await _rig.CreateAsync(a, "t");
+        await _rig.AssignAsync(id.TopicId, [1]);
+        var stranger = await _rig.StartAsync(1, owner: OwnerId.OfCluster("another"));
+        await _rig.AssignAsync(id.TopicId, [1]);
+        await _rig.LeadAsync(stranger, "t", id);
+        using var end = new CancellationTokenSource();
+        var told = a.Engine.LeadAsync(id, end.Token).AsTask();
+        await _rig.UntilAsync(() => a.Engine.Ended.IsCompleted);
+        Assert.Equal(0, a.Engine.OpenPartitions);
+        Assert.Equal(["opened 0 in epoch 0"], stranger.Told);
+        await end.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => told);
+    }
+
+    [Fact]
+    public async Task The_journal_of_a_killed_broker_goes_once_no_manifest_has_listed_it_for_long()
+    {
+        var a = await _rig.StartAsync(1);
+        var b = await _rig.StartAsync(2);
+        var id = await _rig.CreateAsync(a, "t", 2);
+        await _rig.AssignAsync(id.TopicId, [1, 2]);
+        await _rig.LeadAsync(a, "t", id);
+        await _rig.AppendAsync(await _rig.LeadAsync(b, "t", id with { Index = 1 }), "kept");
+        // It led nothing, so nobody fences its journal.
+        var idle = await _rig.StartAsync(3);
+        var journal = _rig.Journals.Opened[^1].Id;
+        await _rig.CrashAsync(idle);
+        Assert.Contains(journal, _rig.Journals.Ids);
+        await _rig.UntilAsync(() => !_rig.Journals.Ids.Contains(journal), stepMs: 2000);
+        Assert.Contains(_rig.Journals.Opened[0].Id, _rig.Journals.Ids);
+        Assert.Contains(_rig.Journals.Opened[1].Id, _rig.Journals.Ids);
+        Assert.Equal(["opened 1 in epoch 0"], b.Told);
     }
 }
