@@ -20,6 +20,9 @@ public sealed record ControllerParts(
     /// <summary>How long a broker may take over one step of a planned move; then the partition is taken from it by fencing.</summary>
     public TimeSpan StepTimeout { get; init; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>How long a planned move waits for the brokers to know of it before the old leader turns clients away.</summary>
+    public TimeSpan KnownWithin { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>How many partitions are given to their leaders at a time, after a failover or at start.</summary>
     public int LeadWidth { get; init; } = 64;
 
@@ -50,6 +53,7 @@ public sealed class ClusterController : IDisposable
     private readonly PartitionMoves _moves;
     private readonly PartitionLeads _leads;
     private readonly HashSet<int> _leaving = [];
+    private readonly KnownVersions _known;
     private readonly TaskCompletionSource _superseded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _startedAt;
     private IReadOnlySet<string>? _living;
@@ -74,7 +78,8 @@ public sealed class ClusterController : IDisposable
             for (var i = 0; i < leaders.Length; i++)
                 _state.Lead(new PartitionId(topic, i), leaders[i]);
         }
-        _moves = new PartitionMoves(parts, Assign, _stopping.Token) { Done = Wake };
+        _known = new KnownVersions(_ports);
+        _moves = new PartitionMoves(parts, AssignAsync, _stopping.Token) { Done = Wake };
         _leads = new PartitionLeads(parts, _stopping.Token) { Done = Wake };
     }
 
@@ -139,6 +144,7 @@ public sealed class ClusterController : IDisposable
                     _log.LogWarning("Broker {NodeId} at {Address} is gone", member.NodeId, member.Address);
                     _state.Remove(member.NodeId);
                     _leaving.Remove(member.NodeId);
+                    _known.Forget(member.NodeId);
                 }
             }
         }
@@ -187,6 +193,9 @@ public sealed class ClusterController : IDisposable
         Changed();
         return version;
     }
+
+    /// <summary>A broker knows, and shows its clients, everything up to a version.</summary>
+    public void Knows(int nodeId, long version) => _known.Note(nodeId, version);
 
     /// <summary>What is news to a broker that knows everything up to a version, waiting for some at most so long.</summary>
     public async ValueTask<ClusterNews> NewsAsync(long version, TimeSpan atMost, CancellationToken cancel)
@@ -322,15 +331,18 @@ public sealed class ClusterController : IDisposable
     }
 
     /// <summary>Step two of a planned move: everybody learns who leads from now on.</summary>
-    private bool Assign(PartitionId partition, int target)
+    private async ValueTask<bool> AssignAsync(PartitionId partition, int target)
     {
+        long version;
         lock (_lock)
         {
             if (!_state.Topics.ContainsKey(partition.TopicId) || !_state.Members.ContainsKey(target) || _leaving.Contains(target))
                 return false;
             _state.Lead(partition, target);
+            version = _state.Version;
         }
         Publish();
+        await _known.ReachedAsync(version, _parts.KnownWithin, _stopping.Token);
         return true;
     }
 

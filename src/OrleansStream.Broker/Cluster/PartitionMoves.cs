@@ -7,8 +7,11 @@ namespace OrleansStream.Broker.Cluster;
 /// Planned moves: seal while the old leader serves, tell everybody, release, lead. A few at a time. Clients see one NOT_LEADER_OR_FOLLOWER and the pause
 /// between release and opening.
 /// </summary>
-/// <param name="assign">Publishes that a broker leads a partition from now on; false where that makes no sense any more.</param>
-internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, int, bool> assign, CancellationToken stopping)
+/// <param name="assign">
+/// Publishes that a broker leads a partition from now on, and completes when the brokers know it: whoever is turned away by the old leader, and asks another where to
+/// go, must not be sent back. False where the move makes no sense any more.
+/// </param>
+internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, int, ValueTask<bool>> assign, CancellationToken stopping)
 {
     private readonly ILogger _log = parts.Ports.Logs.CreateLogger<PartitionMoves>();
     private readonly Lock _lock = new();
@@ -89,16 +92,20 @@ internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, in
     private async ValueTask MoveAsync(PartitionId partition, int target)
     {
         // A seal of much data may take long, and nobody waits for it.
-        await StepAsync("prepare the release of", partition, parts.StepTimeout * 5, cancel => parts.Commands.PrepareReleaseAsync(partition, cancel));
-        if (!assign(partition, target))
+        var sealing = await StepAsync("prepare the release of", partition, parts.StepTimeout * 5, cancel => parts.Commands.PrepareReleaseAsync(partition, cancel));
+        if (!await assign(partition, target))
             return;
         // Where the old leader does not answer, the new one fences its journal.
-        await StepAsync("release", partition, parts.StepTimeout, cancel => parts.Commands.ReleaseAsync(partition, cancel));
-        await StepAsync("lead", partition, parts.StepTimeout, cancel => parts.Commands.LeadAsync(partition, cancel));
+        var releasing = await StepAsync("release", partition, parts.StepTimeout, cancel => parts.Commands.ReleaseAsync(partition, cancel));
+        var leading = await StepAsync("lead", partition, parts.StepTimeout, cancel => parts.Commands.LeadAsync(partition, cancel));
+        _log.LogInformation(
+            "Partition {Partition} moved to broker {NodeId}: sealed in {SealingMs} ms, released in {ReleasingMs} ms, its leader told in {LeadingMs} ms",
+            partition, target, (long)sealing.TotalMilliseconds, (long)releasing.TotalMilliseconds, (long)leading.TotalMilliseconds);
     }
 
-    private async ValueTask StepAsync(string what, PartitionId partition, TimeSpan atMost, Func<CancellationToken, ValueTask> step)
+    private async ValueTask<TimeSpan> StepAsync(string what, PartitionId partition, TimeSpan atMost, Func<CancellationToken, ValueTask> step)
     {
+        var began = parts.Ports.Time.GetTimestamp();
         using var limit = new CancellationTokenSource(atMost, parts.Ports.Time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
         try
@@ -109,5 +116,6 @@ internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, in
         {
             _log.LogWarning("A broker did not {What} partition {Partition}: {Reason}", what, partition, e.Message);
         }
+        return parts.Ports.Time.GetElapsedTime(began);
     }
 }

@@ -54,6 +54,7 @@ internal sealed class ClusterGrain(
         PartitionEvent[] events = [.. report.Events.Select(static e => new PartitionEvent(new PartitionId(e.TopicId, e.Index), e.LeaderEpoch, e.Serves))];
         if (Controller.Report(report.Broker.ToMember() with { IsLeaving = report.IsLeaving }, events) is { } refusal)
             return Contracts.Refused(refusal);
+        Controller.Knows(report.Broker.NodeId, report.Version);
         TimeSpan held = TimeSpan.FromMilliseconds(report.WaitMs);
         ClusterNews news = await Controller.NewsAsync(report.Version, held < HeldAtMost ? held : HeldAtMost, _stopping.Token);
         return news.ToContract();

@@ -74,7 +74,12 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
         }
         finally
         {
-            DeactivateOnIdle();
+            // It goes to its next leader at once, and takes along who calls it meanwhile: by itself the next call would first come here again, where its caller
+            // remembers it.
+            if (IsHere)
+                DeactivateOnIdle();
+            else
+                MigrateOnIdle();
         }
     }
 

@@ -55,6 +55,30 @@ public sealed class ClusterControllerTests
     }
 
     [Fact]
+    public async Task The_old_leader_releases_once_all_brokers_know_the_new_one_or_have_been_silent_for_too_long()
+    {
+        Topic("orders", 2);
+        using var cluster = await StartAsync();
+        cluster.Living(1);
+        await cluster.EventuallyAsync(() => cluster.Served() == 2);
+        cluster.Controller.Knows(1, 0);
+        cluster.Living(1, 2);
+        await cluster.EventuallyAsync(() => cluster.Commands.Any(static c => c.StartsWith("prepare", StringComparison.Ordinal)) && cluster.Leaders().ContainsValue(2));
+        Assert.DoesNotContain(cluster.Commands, static c => c.StartsWith("release", StringComparison.Ordinal));
+        cluster.Controller.Knows(1, long.MaxValue);
+        while (!cluster.Commands.Any(static c => c.StartsWith("release", StringComparison.Ordinal)))
+            await Task.Delay(1).WaitAsync(Soon);
+
+        cluster.Controller.Knows(1, 0);
+        Topic("more", 4);
+        cluster.Controller.TopicsChanged(["more"]);
+        await cluster.EventuallyAsync(() => cluster.Served() == 6);
+        var leaving = cluster.Controller.LeaveAsync(2, CancellationToken.None);
+        await cluster.EventuallyAsync(() => leaving.IsCompleted);
+        Assert.Equal([6, 0], cluster.Counts(1, 2));
+    }
+
+    [Fact]
     public async Task A_broker_that_leaves_hands_everything_over_first()
     {
         Topic("orders", 6);
