@@ -129,7 +129,8 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         // A shared store may list thousands of journal objects: clients need not wait for that.
         if (_parts.Host is null)
             Recovered = _parts.Journals.Shared ? RecoverSharedAsync() : Retake(await _parts.Journals.ListAsync(cancel));
-        _ports.Scheduler.Start("owner watch", _owner.RunAsync);
+        if (_parts.Journals.Shared)
+            _ports.Scheduler.Start("owner watch", _owner.RunAsync);
         _ports.Scheduler.Start(
             "retention", new RetentionWork(_parts, _slots, () => Cluster, () => Settings.RetentionCheckIntervalMs, _stopping.Token).RunAsync);
         _ports.Scheduler.Start(

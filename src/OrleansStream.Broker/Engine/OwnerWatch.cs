@@ -50,7 +50,7 @@ internal sealed class OwnerWatch(ClusterIdentity identity, RuntimePorts ports, b
 
     public async Task RunAsync()
     {
-        while (shared)
+        while (true)
         {
             try
             {
