@@ -33,6 +33,9 @@ internal sealed class SiloProcess(int nodeId, IReadOnlyList<string> options) : I
     /// <summary>Where Kafka clients find it.</summary>
     public int Port { get; private set; }
 
+    /// <summary>Where Orleans clients find it.</summary>
+    public int GatewayPort { get; private set; }
+
     /// <summary>It is to run: nobody stopped or killed it.</summary>
     public bool IsWanted { get { lock (_lock) return _wanted; } }
 
@@ -48,7 +51,7 @@ internal sealed class SiloProcess(int nodeId, IReadOnlyList<string> options) : I
     public static string Program => Path.Combine(Repository.Root, "src", "OrleansStream.Silo", "bin", Repository.Configuration, "net10.0", "ostream-silo.dll");
 
     /// <summary>The next process listens elsewhere, as one on another machine would.</summary>
-    public void ChangePorts() => (Port, _siloPort) = (Ports.Free(), Ports.Free());
+    public void ChangePorts() => (Port, GatewayPort, _siloPort) = (Ports.Free(), Ports.Free(), Ports.Free());
 
     public void Launch()
     {
@@ -60,7 +63,7 @@ internal sealed class SiloProcess(int nodeId, IReadOnlyList<string> options) : I
             [
                 "dotnet", Program, .. options, "--override", $"node.id={nodeId.ToString(CultureInfo.InvariantCulture)}",
                 "--override", $"listeners=PLAINTEXT://127.0.0.1:{Port}", "--override", "http.listener=none",
-                "--override", $"orleans.silo.port={_siloPort}", "--override", "orleans.gateway.port=none",
+                "--override", $"orleans.silo.port={_siloPort}", "--override", $"orleans.gateway.port={GatewayPort}",
             ]);
             _supervising = SuperviseAsync(_process);
         }
