@@ -125,7 +125,7 @@ public sealed class ClusterController : IDisposable
             if (member.IsLeaving)
                 _leaving.Add(member.NodeId);
             foreach (var what in events)
-                _state.Note(member.NodeId, what);
+                _state.Note(member.NodeId, what, _moves.IsMoving(what.Partition));
         }
         Changed();
         return null;
@@ -307,8 +307,12 @@ public sealed class ClusterController : IDisposable
                 _state.Lead(partition, target);
         }
         _moves.Clear();
-        foreach (var (partition, _, target) in plan.Moves)
-            _moves.Add(partition, target);
+        foreach (var (partition, from, target) in plan.Moves)
+        {
+            // What is still being opened stays until it is, or the opening and the move run after each other for ever; unless its broker leaves.
+            if (_state.IsServed(partition) || _leaving.Contains(from))
+                _moves.Add(partition, target);
+        }
     }
 
     private void StartWork()

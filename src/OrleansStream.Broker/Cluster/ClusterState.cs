@@ -112,6 +112,11 @@ internal sealed class ClusterState(int term)
     public int LeaderOf(PartitionId partition) =>
         _topics.TryGetValue(partition.TopicId, out var topic) && partition.Index < topic.Partitions ? topic.Leaders[partition.Index] : -1;
 
+    /// <summary>Whether the leader has opened the partition, as it says.</summary>
+    public bool IsServed(PartitionId partition) =>
+        _topics.TryGetValue(partition.TopicId, out var topic) && partition.Index < topic.Partitions
+        && topic.Leaders[partition.Index] >= 0 && topic.Serving[partition.Index] == topic.Leaders[partition.Index];
+
     public void Lead(PartitionId partition, int nodeId)
     {
         var topic = _topics[partition.TopicId];
@@ -125,7 +130,10 @@ internal sealed class ClusterState(int term)
     /// Notes what a broker says of a partition. Who serves under the newest epoch has fenced all others, whatever was assigned: it leads. Answers whether
     /// that was news.
     /// </summary>
-    public bool Note(int nodeId, PartitionEvent what)
+    /// <param name="moving">
+    /// The partition is on its way to its assigned leader. That its old one has only now opened it does not make it the leader again: it is about to let go.
+    /// </param>
+    public bool Note(int nodeId, PartitionEvent what, bool moving = false)
     {
         if (!_topics.TryGetValue(what.Partition.TopicId, out var topic) || what.Partition.Index >= topic.Partitions)
         {
@@ -138,11 +146,11 @@ internal sealed class ClusterState(int term)
             return false;
         if (what.Serves)
         {
-            var moving = topic.Epochs[i] == what.LeaderEpoch && topic.Leaders[i] >= 0;
+            moving |= topic.Epochs[i] == what.LeaderEpoch;
             if (topic.Epochs[i] == what.LeaderEpoch && topic.Serving[i] == nodeId)
                 return false;
             (topic.Epochs[i], topic.Serving[i]) = (what.LeaderEpoch, nodeId);
-            if (!moving)
+            if (!moving || topic.Leaders[i] < 0)
                 topic.Leaders[i] = nodeId;
         }
         else
