@@ -179,6 +179,36 @@ public sealed class ClusterControllerTests
         Assert.Equal(other, cluster.Leaders()[partition]);
     }
 
+    [Fact]
+    public async Task A_partition_that_is_still_being_opened_is_not_moved()
+    {
+        Topic("orders", 2);
+        using var cluster = await StartAsync();
+        cluster.Opens = false;
+        cluster.Living(1);
+        await cluster.EventuallyAsync(() => cluster.Commands.Count(static c => c.StartsWith("lead", StringComparison.Ordinal)) >= 2);
+        cluster.Living(1, 2);
+        var told = cluster.Commands.Count;
+        // Told again, since nobody serves yet: so the controller has planned with the new broker meanwhile.
+        await cluster.EventuallyAsync(() => cluster.Commands.Count >= told + 4);
+        Assert.All(cluster.Commands, static c => Assert.StartsWith("lead", c));
+        cluster.Opens = true;
+        await cluster.EventuallyAsync(() => cluster.Served() == 2 && cluster.Counts(2)[0] == 1);
+    }
+
+    [Fact]
+    public async Task What_its_old_leader_opened_at_last_does_not_take_a_moving_partition_back()
+    {
+        Topic("orders", 2);
+        using var cluster = await StartAsync();
+        cluster.Living(1);
+        await cluster.EventuallyAsync(() => cluster.Served() == 2);
+        cluster.Releasing = partition => cluster.ServesAnew(partition, 1);
+        cluster.Living(1, 2);
+        await cluster.EventuallyAsync(() => cluster.Served() == 2 && cluster.Counts(2)[0] == 1);
+        Assert.Single(cluster.Commands, static c => c.StartsWith("prepare", StringComparison.Ordinal));
+    }
+
     private TopicPicture Topic(string name, int partitions)
     {
         var topic = new TopicPicture(name, Guid.NewGuid(), false, 1, new TopicConfig(), new PartitionPicture[partitions]);
@@ -204,6 +234,24 @@ public sealed class ClusterControllerTests
 
         public ClusterController Controller { get; set; } = null!;
         public ConcurrentQueue<string> Commands { get; } = new();
+
+        /// <summary>False: who is told to lead does not come to it.</summary>
+        public bool Opens { get; set; } = true;
+
+        /// <summary>What happens while a partition is released.</summary>
+        public Action<PartitionId>? Releasing { get; set; }
+
+        /// <summary>A broker has opened a partition under a new leader epoch, and says so.</summary>
+        public void ServesAnew(PartitionId partition, int nodeId)
+        {
+            int epoch;
+            lock (_lock)
+            {
+                epoch = _epochs[partition] = _epochs.GetValueOrDefault(partition) + 1;
+                _serving[partition] = (nodeId, epoch);
+            }
+            Controller.Report(Member(nodeId), [new PartitionEvent(partition, epoch, Serves: true)]);
+        }
 
         public void Apply(ClusterNews news)
         {
@@ -277,6 +325,7 @@ public sealed class ClusterControllerTests
         public ValueTask ReleaseAsync(PartitionId partition, CancellationToken cancel)
         {
             Commands.Enqueue($"release {partition}");
+            Releasing?.Invoke(partition);
             (int NodeId, int Epoch) was;
             lock (_lock)
             {
@@ -290,6 +339,8 @@ public sealed class ClusterControllerTests
         public ValueTask LeadAsync(PartitionId partition, CancellationToken cancel)
         {
             Commands.Enqueue($"lead {partition}");
+            if (!Opens)
+                return ValueTask.CompletedTask;
             int nodeId, epoch;
             lock (_lock)
             {
