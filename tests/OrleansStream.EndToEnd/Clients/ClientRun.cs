@@ -73,6 +73,8 @@ internal static class ClientRun
             foreach (var argument in (string[])[.. client.Command[1..], command, broker.Bootstrap, file]) info.ArgumentList.Add(argument);
             info.Environment["OSTREAM_CLIENTS"] = Repository.Cache;
             info.Environment["KAFKA_PEERS"] = Repository.Peers ?? "";
+            // A gigabyte through a store takes more than the minute that is enough otherwise.
+            if (Repository.Full) info.Environment["OSTREAM_PATIENCE_S"] = "600";
             using var process = Process.Start(info)!;
             var complaints = process.StandardError.ReadToEndAsync();
             var lines = new List<JsonElement>();
