@@ -9,8 +9,8 @@ using OrleansStream.Storage.Ports;
 namespace OrleansStream.Broker.Groups.Runtime;
 
 /// <summary>
-/// Rebuilds a shard's state from the snapshot of its partition, where there is one, and from the partition. What is below the high watermark is all there is: who loads has opened the partition under a new leader
-/// epoch, and nobody else appends in it.
+/// Rebuilds a shard's state from the snapshot of its partition, where there is one, and from the partition. What is below the high watermark is all there is:
+/// who loads has opened the partition under a new leader epoch, and nobody else appends in it.
 /// </summary>
 internal sealed class ShardLoader(RuntimePorts ports, IPartition partition, ShardState state, SnapshotStore? snapshots, ILogger log)
 {
