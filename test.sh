@@ -28,7 +28,7 @@ for project in $(grep -lr Microsoft.NET.Test.Sdk --include='*.csproj' tests | so
   grep -q "$name.csproj" "$solution" || { say "SKIPPED: all of $name"; continue; }
   say; say "== $name"
   report=$results/$name.trx status=0
-  dotnet test "$project" -c Release --no-build --nologo -v q --logger "trx;LogFileName=$report" \
+  dotnet test "$project" -c Release --no-build --nologo -v q --logger "trx;LogFileName=$report" --logger "console;verbosity=minimal" \
     --blame-hang-timeout "$hang" --blame-hang-dump-type none >"$results/$name.log" 2>&1 || status=$?
   if [ ! -f "$report" ]; then
     # No report: either the project holds no test yet, which is no failure, or the run broke, which is one.

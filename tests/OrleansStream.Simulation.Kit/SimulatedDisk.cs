@@ -111,6 +111,8 @@ public sealed class SimulatedDisk(SimulationScheduler world)
 
     private sealed class Folder(SimulatedDisk disk, SimulatedProcess process) : IJournalFolder
     {
+        public long FreeBytes => disk.Capacity == long.MaxValue ? long.MaxValue : disk.Capacity - disk._files.Values.Sum(f => (long)f.Length);
+
         public IReadOnlyList<ObjectInfo> List() => [.. disk._files.Select(f => new ObjectInfo(f.Key, f.Value.Length))];
 
         public async ValueTask<IJournalFile> OpenAsync(string name, long? createLength, CancellationToken cancel) =>

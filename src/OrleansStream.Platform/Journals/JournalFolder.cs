@@ -13,6 +13,7 @@ public sealed class JournalFolder : IJournalFolder, IDisposable
     private readonly FolderLock _lock;
     private readonly StagingBuffers _staging = new(4 << 20, kept: 2);
     private readonly bool _direct;
+    private readonly DriveInfo? _drive;
 
     /// <summary>
     /// Creates the folder if need be and locks it. Throws <see cref="FolderInUseException"/> where another process has it.
@@ -24,9 +25,13 @@ public sealed class JournalFolder : IJournalFolder, IDisposable
         _direct = direct && OperatingSystem.IsLinux();
         Directories.CreateDurably(FullPath);
         _lock = FolderLock.Take(FullPath);
+        // A network share of Windows has no drive.
+        _drive = FullPath.StartsWith(@"\\", StringComparison.Ordinal) ? null : new DriveInfo(FullPath);
     }
 
     public string FullPath { get; }
+
+    public long FreeBytes => _drive?.AvailableFreeSpace ?? long.MaxValue;
 
     public IReadOnlyList<ObjectInfo> List()
     {

@@ -9,6 +9,9 @@ public interface IJournalFolder
     /// <summary>Names and lengths of the journal files that are there, in ordinal order.</summary>
     IReadOnlyList<ObjectInfo> List();
 
+    /// <summary>Bytes that the file system of the folder has left for this process; <see cref="long.MaxValue"/> where it does not say.</summary>
+    long FreeBytes { get; }
+
     /// <summary>
     /// Opens a file for reading and writing. With <paramref name="createLength"/> it is created: its directory entry is durable before this
     /// returns, its blocks may still be unwritten (sparse or merely reserved).

@@ -150,6 +150,32 @@ public sealed class DiskJournalTests
     }
 
     [Fact]
+    public void Files_made_ahead_leave_room_on_the_disk_and_are_given_back_where_it_fills_up()
+    {
+        var world = new SimulationScheduler(1);
+        var options = Small with { ZeroedAhead = 8, LeaveFreeBytes = 4 * Small.FileBytes };
+        var disk = new SimulatedDisk(world) { Capacity = 8 * Small.FileBytes };
+        world.Run(async () =>
+        {
+            var system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, options);
+            var journal = await system.OpenAsync(default);
+            await world.Script.Delay(TimeSpan.FromSeconds(10));
+            Assert.Equal(4, disk.Files.Count);
+
+            // Somebody else takes two files' worth; the next roll uses a spare, and looks.
+            disk.Capacity -= 2 * Small.FileBytes;
+            for (var i = 0; i < 9; i++)
+            {
+                journal.Append(new TestEntry(s_a, 0, i, 1, 4000));
+            }
+
+            await world.Script.Delay(TimeSpan.FromSeconds(10));
+            Assert.False(journal.Closed.IsCompleted);
+            Assert.Equal(2, disk.Files.Count);
+        });
+    }
+
+    [Fact]
     public void Sealed_data_lets_files_be_recycled_and_what_is_not_sealed_stays()
     {
         Each(seed =>

@@ -18,6 +18,12 @@ public sealed record DiskJournalOptions
     /// <summary>Files that are zeroed ahead of demand when the journal is idle. Each file that fills up raises the goal by one.</summary>
     public int ZeroedAhead { get; init; } = 4;
 
+    /// <summary>
+    /// Files made ahead of demand leave this much of the disk to sealed segments, and are deleted where less is left: a journal that took the last of a small
+    /// disk could never be sealed, hence never be trimmed.
+    /// </summary>
+    public long LeaveFreeBytes { get; init; } = 256L << 20;
+
     /// <summary>How long after opening the first file is zeroed, so that a start has the disk for itself.</summary>
     public TimeSpan ZeroingDelay { get; init; } = TimeSpan.FromSeconds(1);
 

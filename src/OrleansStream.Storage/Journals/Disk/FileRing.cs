@@ -214,12 +214,17 @@ internal sealed class FileRing(IJournalFolder folder, RuntimePorts ports, DiskJo
     {
         while (true)
         {
-            string? released;
+            string? released, unaffordable = null;
             bool more;
+            var free = folder.FreeBytes;
             lock (_gate)
             {
-                _released.TryDequeue(out released);
-                more = _mayZero && _spares.Count < options.ZeroedAhead + _filled;
+                if (!_released.TryDequeue(out released) && free < options.LeaveFreeBytes)
+                {
+                    _spares.TryDequeue(out unaffordable);
+                }
+
+                more = _mayZero && _spares.Count < options.ZeroedAhead + _filled && free - options.FileBytes >= options.LeaveFreeBytes;
             }
 
             try
@@ -227,6 +232,10 @@ internal sealed class FileRing(IJournalFolder folder, RuntimePorts ports, DiskJo
                 if (released is not null)
                 {
                     await RetireAsync(released, CancellationToken.None);
+                }
+                else if (unaffordable is not null)
+                {
+                    await folder.DeleteAsync(unaffordable, CancellationToken.None);
                 }
                 else if (!more || folder.List().Sum(f => f.Length) + options.FileBytes > options.MaxBytes)
                 {
@@ -240,7 +249,7 @@ internal sealed class FileRing(IJournalFolder folder, RuntimePorts ports, DiskJo
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // The file stays where it is, under a name that the next start understands; the journal itself goes on without it.
-                _log.LogWarning(e, "Journal ring: could not recycle or prepare a file ({Released})", released);
+                _log.LogWarning(e, "Journal ring: could not recycle, prepare or give back a file ({File})", released ?? unaffordable);
                 await _wake.WaitAsync();
             }
         }
