@@ -99,7 +99,7 @@ public sealed class AzureObjectStore : IObjectStore
 
     public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
     {
-        await using var blobs = _retrying.GetBlobsAsync(prefix: prefix, cancellationToken: cancel).GetAsyncEnumerator(cancel);
+        await using var blobs = _retrying.GetBlobsAsync(BlobTraits.None, BlobStates.None, prefix, cancel).GetAsyncEnumerator(cancel);
         while (await AttemptAsync($"list '{prefix}'", async () => await blobs.MoveNextAsync(), cancel))
             yield return new ObjectInfo(blobs.Current.Name, blobs.Current.Properties.ContentLength ?? 0);
     }

@@ -4,9 +4,8 @@ using Azure.Core.Pipeline;
 namespace OrleansStream.Platform.Stores;
 
 /// <summary>
-/// Makes one Put Blob request out of the SDK's Put Block request. The SDK offers Put Blob only through its partitioned uploader, which needs
-/// System.IO.Hashing (not on every feed), buffers, and splits as it likes; a journal's object must be one request with one condition. Runs before
-/// the request is signed.
+/// Makes one Put Blob request out of the SDK's Put Block request. The SDK offers Put Blob only through its partitioned uploader, which
+/// buffers, and splits as it likes; a journal's object must be one request with one condition. Runs before the request is signed.
 /// </summary>
 internal sealed class SinglePutPolicy : HttpPipelineSynchronousPolicy
 {

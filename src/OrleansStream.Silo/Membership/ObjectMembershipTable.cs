@@ -40,58 +40,74 @@ public sealed class ObjectMembershipTable : IMembershipTable
         clusterId.Length is > 0 and <= 100 && clusterId[0] != '.' && clusterId.All(static c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 
     /// <summary>There is nothing to be made: what nobody has written is an empty table. Proves that the store can be reached.</summary>
-    public Task InitializeMembershipTable(bool tryInitTableVersion) => ReadAsync();
+    public Task InitializeMembershipTableAsync(bool tryInitTableVersion, CancellationToken cancel) => ReadAsync(cancel);
 
-    public Task DeleteMembershipTableEntries(string clusterId) => _store.DeleteAsync(Prefix + clusterId, default).AsTask();
+    public Task DeleteMembershipTableEntriesAsync(string clusterId, CancellationToken cancel) => _store.DeleteAsync(Prefix + clusterId, cancel).AsTask();
 
-    public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => ChangeAsync(table =>
+    public Task CleanupDefunctSiloEntriesAsync(DateTimeOffset beforeDate, CancellationToken cancel) => ChangeAsync(
+        table =>
+        {
+            MembershipRow[] kept = [.. table.Silos.Where(row => row.Status == SiloStatus.Active || row.LastHeardOf >= beforeDate.UtcDateTime)];
+            return kept.Length == table.Silos.Count ? null : table with { Silos = kept };
+        },
+        cancel);
+
+    public async Task<MembershipTableData> ReadRowAsync(SiloAddress key, CancellationToken cancel)
     {
-        MembershipRow[] kept = [.. table.Silos.Where(row => row.Status == SiloStatus.Active || row.LastHeardOf >= beforeDate.UtcDateTime)];
-        return kept.Length == table.Silos.Count ? null : table with { Silos = kept };
-    });
-
-    public async Task<MembershipTableData> ReadRow(SiloAddress key)
-    {
-        MembershipDocument table = (await ReadAsync()).Table;
+        MembershipDocument table = (await ReadAsync(cancel)).Table;
         return table.Find(key) is { } row ? new MembershipTableData(row.ToEntry(), table.ToTableVersion()) : new MembershipTableData(table.ToTableVersion());
     }
 
-    public async Task<MembershipTableData> ReadAll()
+    public async Task<MembershipTableData> ReadAllAsync(CancellationToken cancel)
     {
-        MembershipDocument table = (await ReadAsync()).Table;
+        MembershipDocument table = (await ReadAsync(cancel)).Table;
         return new MembershipTableData([.. table.Silos.Select(static row => row.ToEntry())], table.ToTableVersion());
     }
 
-    public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion)
+    public Task<bool> InsertRowAsync(MembershipEntry entry, TableVersion tableVersion, CancellationToken cancel)
     {
         string etag = NewETag();
-        return ChangeAsync(table => table.VersionETag == tableVersion.VersionEtag && table.Find(entry.SiloAddress) is null
-            ? Next(table, tableVersion, MembershipRow.From(entry, etag))
-            : null);
+        return ChangeAsync(
+            table => table.VersionETag == tableVersion.VersionEtag && table.Find(entry.SiloAddress) is null
+                ? Next(table, tableVersion, MembershipRow.From(entry, etag))
+                : null,
+            cancel);
     }
 
-    public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion)
+    public Task<bool> UpdateRowAsync(MembershipEntry entry, string etag, TableVersion tableVersion, CancellationToken cancel)
     {
         string newETag = NewETag();
-        return ChangeAsync(table => table.VersionETag == tableVersion.VersionEtag && table.Find(entry.SiloAddress) is { } row && row.ETag == etag
-            ? Next(table, tableVersion, MembershipRow.From(entry, newETag))
-            : null);
+        return ChangeAsync(
+            table => table.VersionETag == tableVersion.VersionEtag && table.Find(entry.SiloAddress) is { } row && row.ETag == etag
+                ? Next(table, tableVersion, MembershipRow.From(entry, newETag))
+                : null,
+            cancel);
     }
 
-    public Task UpdateIAmAlive(MembershipEntry entry)
+    public Task UpdateIAmAliveAsync(MembershipEntry entry, CancellationToken cancel)
     {
         DateTime alive = MembershipRow.Utc(entry.IAmAliveTime);
-        return ChangeAsync(table => table.Find(entry.SiloAddress) is { } row && row.Alive != alive ? table.With(row with { Alive = alive }) : null);
+        return ChangeAsync(table => table.Find(entry.SiloAddress) is { } row && row.Alive != alive ? table.With(row with { Alive = alive }) : null, cancel);
     }
+
+    // The same without cancellation, which Orleans still asks every table for.
+    Task IMembershipTable.InitializeMembershipTable(bool tryInitTableVersion) => InitializeMembershipTableAsync(tryInitTableVersion, default);
+    Task IMembershipTable.DeleteMembershipTableEntries(string clusterId) => DeleteMembershipTableEntriesAsync(clusterId, default);
+    Task IMembershipTable.CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => CleanupDefunctSiloEntriesAsync(beforeDate, default);
+    Task<MembershipTableData> IMembershipTable.ReadRow(SiloAddress key) => ReadRowAsync(key, default);
+    Task<MembershipTableData> IMembershipTable.ReadAll() => ReadAllAsync(default);
+    Task<bool> IMembershipTable.InsertRow(MembershipEntry entry, TableVersion tableVersion) => InsertRowAsync(entry, tableVersion, default);
+    Task<bool> IMembershipTable.UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) => UpdateRowAsync(entry, etag, tableVersion, default);
+    Task IMembershipTable.UpdateIAmAlive(MembershipEntry entry) => UpdateIAmAliveAsync(entry, default);
 
     private static MembershipDocument Next(MembershipDocument table, TableVersion version, MembershipRow row) =>
         table.With(row) with { Version = version.Version, VersionETag = NewETag() };
 
     private static string NewETag() => Guid.NewGuid().ToString("N");
 
-    private async Task<(MembershipDocument Table, string? ETag)> ReadAsync()
+    private async Task<(MembershipDocument Table, string? ETag)> ReadAsync(CancellationToken cancel)
     {
-        StoredObject? there = await _store.ReadAsync(_name, default);
+        StoredObject? there = await _store.ReadAsync(_name, cancel);
         return there is null ? (MembershipDocument.Empty, null) : (MembershipDocument.Parse(_name, there.Content), there.ETag);
     }
 
@@ -99,24 +115,24 @@ public sealed class ObjectMembershipTable : IMembershipTable
     /// Swaps the table for what <paramref name="change"/> makes of the newest one, again where another silo came in between. False: null came from it.
     /// Throws <see cref="StoreUnavailableException"/>: then the change may or may not have happened, and Orleans reads again.
     /// </summary>
-    private async Task<bool> ChangeAsync(Func<MembershipDocument, MembershipDocument?> change)
+    private async Task<bool> ChangeAsync(Func<MembershipDocument, MembershipDocument?> change, CancellationToken cancel)
     {
         Guid write = Guid.NewGuid();
         bool mayHaveWritten = false;
         for (int attempt = 1; attempt <= Tries; attempt++)
         {
-            (MembershipDocument table, string? etag) = await ReadAsync();
+            (MembershipDocument table, string? etag) = await ReadAsync(cancel);
             // A write whose answer was lost, or that the store's own retry met: its id tells.
             if (mayHaveWritten && table.Writes.Contains(write))
                 return true;
             if (change(table) is not { } next)
                 return false;
             var content = new ReadOnlySequence<byte>(next.WrittenAs(write).ToBytes());
-            PutResult put = etag is null ? await _store.CreateAsync(_name, content, default) : await _store.ReplaceAsync(_name, content, etag, default);
+            PutResult put = etag is null ? await _store.CreateAsync(_name, content, cancel) : await _store.ReplaceAsync(_name, content, etag, cancel);
             if (put.Outcome == PutOutcome.Done)
                 return true;
             mayHaveWritten = true;
-            await Task.Delay(Pause(put.Outcome, attempt), _time);
+            await Task.Delay(Pause(put.Outcome, attempt), _time, cancel);
         }
         throw new StoreUnavailableException($"the store did not take the membership table '{_name}' in {Tries} tries");
     }

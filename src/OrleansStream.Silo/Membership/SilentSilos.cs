@@ -37,9 +37,9 @@ internal sealed class SilentSilos(
     }
 
     /// <summary>Makes a new version of the table if a row has fallen silent since; answers how many have. Throws as the table does.</summary>
-    internal async Task<int> LookAsync()
+    internal async Task<int> LookAsync(CancellationToken cancel)
     {
-        MembershipTableData all = await table.ReadAll();
+        MembershipTableData all = await table.ReadAllAsync(cancel);
         if (all.TryGet(self.SiloAddress) is not { Item1.Status: SiloStatus.Joining } own)
             return 0;
         TimeSpan allowed = options.Value.IAmAliveTablePublishTimeout * options.Value.NumMissedTableIAmAliveLimit;
@@ -50,7 +50,7 @@ internal sealed class SilentSilos(
                 .Select(static m => m.SiloAddress),
         ];
         // Where another silo changed the table first, there is a new version as well, but perhaps from before they fell silent.
-        if (silent.Length == 0 || !await table.UpdateRow(own.Item1, own.Item2, all.Version.Next()))
+        if (silent.Length == 0 || !await table.UpdateRowAsync(own.Item1, own.Item2, all.Version.Next(), cancel))
             return 0;
         _told.UnionWith(silent);
         return silent.Length;
@@ -62,8 +62,12 @@ internal sealed class SilentSilos(
         {
             try
             {
-                if (await LookAsync() is > 0 and var silent)
+                if (await LookAsync(_joined.Token) is > 0 and var silent)
                     log.LogInformation("{Count} silos look alive and have given no sign of life for long: they are probed", silent);
+            }
+            catch (OperationCanceledException) when (_joined.IsCancellationRequested)
+            {
+                return;
             }
             catch (IOException e)
             {

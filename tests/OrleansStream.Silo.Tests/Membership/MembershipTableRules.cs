@@ -17,14 +17,14 @@ public abstract class MembershipTableRules
     private async Task<IMembershipTable> TableAsync()
     {
         var table = new ObjectMembershipTable(await StoreAsync(), _clusterId, TimeProvider.System);
-        await table.InitializeMembershipTable(true);
+        await table.InitializeMembershipTableAsync(true, default);
         return table;
     }
 
     [SkippableFact]
     public async Task A_table_that_nobody_wrote_is_empty_and_has_a_version()
     {
-        MembershipTableData all = await (await TableAsync()).ReadAll();
+        MembershipTableData all = await (await TableAsync()).ReadAllAsync(default);
         Assert.Empty(all.Members);
         Assert.Equal(0, all.Version.Version);
         Assert.NotNull(all.Version.VersionEtag);
@@ -36,11 +36,11 @@ public abstract class MembershipTableRules
         IMembershipTable table = await TableAsync();
         MembershipEntry row = Silos.Row(SiloStatus.Active);
         row.SuspectTimes = [Tuple.Create(Silos.Address(), Silos.Start.AddSeconds(1)), Tuple.Create(Silos.Address(), Silos.Start.AddSeconds(2))];
-        TableVersion before = (await table.ReadAll()).Version;
-        Assert.True(await table.InsertRow(row, before.Next()));
+        TableVersion before = (await table.ReadAllAsync(default)).Version;
+        Assert.True(await table.InsertRowAsync(row, before.Next(), default));
 
-        MembershipTableData all = await table.ReadAll();
-        MembershipTableData one = await table.ReadRow(row.SiloAddress);
+        MembershipTableData all = await table.ReadAllAsync(default);
+        MembershipTableData one = await table.ReadRowAsync(row.SiloAddress, default);
         (MembershipEntry read, string etag) = Assert.Single(all.Members);
         Assert.Equal(row.ToFullString(), read.ToFullString());
         Assert.Equal(
@@ -59,7 +59,7 @@ public abstract class MembershipTableRules
     {
         IMembershipTable table = await TableAsync();
         await Silos.InsertAsync(table, Silos.Row());
-        MembershipTableData read = await table.ReadRow(Silos.Address());
+        MembershipTableData read = await table.ReadRowAsync(Silos.Address(), default);
         Assert.Empty(read.Members);
         Assert.Equal(1, read.Version.Version);
     }
@@ -69,12 +69,12 @@ public abstract class MembershipTableRules
     {
         IMembershipTable table = await TableAsync();
         MembershipEntry row = Silos.Row();
-        TableVersion first = (await table.ReadAll()).Version.Next();
-        Assert.True(await table.InsertRow(row, first));
-        Assert.False(await table.InsertRow(row, first));
-        Assert.False(await table.InsertRow(Silos.Row(), first));
-        Assert.False(await table.InsertRow(row, (await table.ReadAll()).Version.Next()));
-        MembershipTableData all = await table.ReadAll();
+        TableVersion first = (await table.ReadAllAsync(default)).Version.Next();
+        Assert.True(await table.InsertRowAsync(row, first, default));
+        Assert.False(await table.InsertRowAsync(row, first, default));
+        Assert.False(await table.InsertRowAsync(Silos.Row(), first, default));
+        Assert.False(await table.InsertRowAsync(row, (await table.ReadAllAsync(default)).Version.Next(), default));
+        MembershipTableData all = await table.ReadAllAsync(default);
         Assert.Single(all.Members);
         Assert.Equal(1, all.Version.Version);
     }
@@ -84,25 +84,25 @@ public abstract class MembershipTableRules
     {
         IMembershipTable table = await TableAsync();
         MembershipEntry row = Silos.Row();
-        TableVersion first = (await table.ReadAll()).Version.Next();
-        Assert.True(await table.InsertRow(row, first));
-        MembershipTableData before = await table.ReadAll();
+        TableVersion first = (await table.ReadAllAsync(default)).Version.Next();
+        Assert.True(await table.InsertRowAsync(row, first, default));
+        MembershipTableData before = await table.ReadAllAsync(default);
         string etag = before.TryGet(row.SiloAddress)!.Item2;
 
         row.Status = SiloStatus.Active;
-        Assert.False(await table.UpdateRow(row, etag, first));
-        Assert.False(await table.UpdateRow(row, "another", before.Version.Next()));
-        Assert.False(await table.UpdateRow(Silos.Row(), etag, before.Version.Next()));
-        Assert.Equal(SiloStatus.Joining, (await table.ReadRow(row.SiloAddress)).Members[0].Item1.Status);
-        Assert.True(await table.UpdateRow(row, etag, before.Version.Next()));
-        Assert.False(await table.UpdateRow(row, etag, before.Version.Next()));
+        Assert.False(await table.UpdateRowAsync(row, etag, first, default));
+        Assert.False(await table.UpdateRowAsync(row, "another", before.Version.Next(), default));
+        Assert.False(await table.UpdateRowAsync(Silos.Row(), etag, before.Version.Next(), default));
+        Assert.Equal(SiloStatus.Joining, (await table.ReadRowAsync(row.SiloAddress, default)).Members[0].Item1.Status);
+        Assert.True(await table.UpdateRowAsync(row, etag, before.Version.Next(), default));
+        Assert.False(await table.UpdateRowAsync(row, etag, before.Version.Next(), default));
 
-        MembershipTableData after = await table.ReadAll();
+        MembershipTableData after = await table.ReadAllAsync(default);
         Assert.Equal(SiloStatus.Active, after.Members[0].Item1.Status);
         Assert.NotEqual(etag, after.Members[0].Item2);
         Assert.Equal(2, after.Version.Version);
         Assert.NotEqual(before.Version.VersionEtag, after.Version.VersionEtag);
-        Assert.False(await table.UpdateRow(row, etag, after.Version.Next()));
+        Assert.False(await table.UpdateRowAsync(row, etag, after.Version.Next(), default));
     }
 
     [SkippableFact]
@@ -111,8 +111,8 @@ public abstract class MembershipTableRules
         const int Writers = 12;
         IMembershipTable table = await TableAsync();
         MembershipEntry row = Silos.Row();
-        TableVersion first = (await table.ReadAll()).Version.Next();
-        bool[] inserted = await Task.WhenAll(Enumerable.Range(0, Writers).Select(_ => table.InsertRow(row, first)));
+        TableVersion first = (await table.ReadAllAsync(default)).Version.Next();
+        bool[] inserted = await Task.WhenAll(Enumerable.Range(0, Writers).Select(_ => table.InsertRowAsync(row, first, default)));
         Assert.Single(inserted, static won => won);
 
         await Task.WhenAll(Enumerable.Range(0, Writers).Select(async _ =>
@@ -120,11 +120,11 @@ public abstract class MembershipTableRules
             MembershipTableData seen;
             do
             {
-                seen = await table.ReadAll();
+                seen = await table.ReadAllAsync(default);
             }
-            while (!await table.UpdateRow(seen.Members[0].Item1, seen.Members[0].Item2, seen.Version.Next()));
+            while (!await table.UpdateRowAsync(seen.Members[0].Item1, seen.Members[0].Item2, seen.Version.Next(), default));
         }));
-        MembershipTableData all = await table.ReadAll();
+        MembershipTableData all = await table.ReadAllAsync(default);
         Assert.Single(all.Members);
         Assert.Equal(1 + Writers, all.Version.Version);
     }
@@ -135,16 +135,16 @@ public abstract class MembershipTableRules
         IMembershipTable table = await TableAsync();
         MembershipEntry row = Silos.Row(SiloStatus.Active);
         await Silos.InsertAsync(table, row, Silos.Row());
-        MembershipTableData before = await table.ReadAll();
+        MembershipTableData before = await table.ReadAllAsync(default);
         // As Orleans calls it: only address and time are set.
-        await table.UpdateIAmAlive(new MembershipEntry { SiloAddress = row.SiloAddress, IAmAliveTime = Silos.Start.AddSeconds(9) });
+        await table.UpdateIAmAliveAsync(new MembershipEntry { SiloAddress = row.SiloAddress, IAmAliveTime = Silos.Start.AddSeconds(9) }, default);
 
-        MembershipTableData after = await table.ReadAll();
+        MembershipTableData after = await table.ReadAllAsync(default);
         (MembershipEntry read, string etag) = after.TryGet(row.SiloAddress)!;
         Assert.Equal((Silos.Start.AddSeconds(9), SiloStatus.Active, "a-silo"), (read.IAmAliveTime, read.Status, read.SiloName));
         Assert.Equal(before.Version, after.Version);
         Assert.Equal(before.TryGet(row.SiloAddress)!.Item2, etag);
-        Assert.True(await table.UpdateRow(read, etag, before.Version.Next()));
+        Assert.True(await table.UpdateRowAsync(read, etag, before.Version.Next(), default));
     }
 
     [SkippableFact]
@@ -158,18 +158,18 @@ public abstract class MembershipTableRules
         await Task.WhenAll(living.Select(async silo =>
         {
             for (int i = 1; i <= Rounds; i++)
-                await table.UpdateIAmAlive(new MembershipEntry { SiloAddress = silo.SiloAddress, IAmAliveTime = Silos.Start.AddSeconds(i) });
+                await table.UpdateIAmAliveAsync(new MembershipEntry { SiloAddress = silo.SiloAddress, IAmAliveTime = Silos.Start.AddSeconds(i) }, default);
         }).Append(Task.Run(async () =>
         {
             for (int i = 1; i <= Rounds; i++)
             {
-                MembershipTableData seen = await table.ReadAll();
+                MembershipTableData seen = await table.ReadAllAsync(default);
                 (MembershipEntry row, string etag) = seen.TryGet(changed.SiloAddress)!;
                 row.FaultZone = i;
-                Assert.True(await table.UpdateRow(row, etag, seen.Version.Next()));
+                Assert.True(await table.UpdateRowAsync(row, etag, seen.Version.Next(), default));
             }
         })));
-        MembershipTableData all = await table.ReadAll();
+        MembershipTableData all = await table.ReadAllAsync(default);
         Assert.Equal(3 + Rounds, all.Version.Version);
         Assert.Equal(Rounds, all.TryGet(changed.SiloAddress)!.Item1.FaultZone);
         Assert.All(living, silo => Assert.Equal(Silos.Start.AddSeconds(Rounds), all.TryGet(silo.SiloAddress)!.Item1.IAmAliveTime));
@@ -186,9 +186,9 @@ public abstract class MembershipTableRules
         MembershipEntry active = Silos.Old(SiloStatus.Active, long_);
         MembershipEntry[] gone = [.. Enum.GetValues<SiloStatus>().Where(static s => s != SiloStatus.Active).Select(s => Silos.Old(s, long_))];
         await Silos.InsertAsync(table, [suspected, fresh, active, .. gone]);
-        TableVersion before = (await table.ReadAll()).Version;
-        await table.CleanupDefunctSiloEntries(Silos.Start.AddDays(-3));
-        MembershipTableData all = await table.ReadAll();
+        TableVersion before = (await table.ReadAllAsync(default)).Version;
+        await table.CleanupDefunctSiloEntriesAsync(Silos.Start.AddDays(-3), default);
+        MembershipTableData all = await table.ReadAllAsync(default);
         Assert.Equal(
             new[] { suspected, fresh, active }.Select(static r => r.SiloAddress).Order(), all.Members.Select(static m => m.Item1.SiloAddress).Order());
         Assert.Equal(before, all.Version);
@@ -201,10 +201,10 @@ public abstract class MembershipTableRules
         var other = new ObjectMembershipTable(await StoreAsync(), _clusterId + "-other", TimeProvider.System);
         await Silos.InsertAsync(table, Silos.Row());
         await Silos.InsertAsync(other, Silos.Row());
-        await table.DeleteMembershipTableEntries(_clusterId);
-        Assert.Empty((await table.ReadAll()).Members);
-        Assert.Single((await other.ReadAll()).Members);
+        await table.DeleteMembershipTableEntriesAsync(_clusterId, default);
+        Assert.Empty((await table.ReadAllAsync(default)).Members);
+        Assert.Single((await other.ReadAllAsync(default)).Members);
         await Silos.InsertAsync(table, Silos.Row());
-        Assert.Single((await table.ReadAll()).Members);
+        Assert.Single((await table.ReadAllAsync(default)).Members);
     }
 }

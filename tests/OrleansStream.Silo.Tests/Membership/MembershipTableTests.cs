@@ -55,11 +55,11 @@ public sealed class MembershipFaultTests
         int lost = 0;
         _store.LoseAnswer = _ => Interlocked.Increment(ref lost) % 2 == 1;
         MembershipEntry row = Silos.Row();
-        Assert.True(await Table.InsertRow(row, (await Table.ReadAll()).Version.Next()));
-        (await Table.ReadAll()).TryGet(row.SiloAddress)!.Deconstruct(out _, out string etag);
+        Assert.True(await Table.InsertRowAsync(row, (await Table.ReadAllAsync(default)).Version.Next(), default));
+        (await Table.ReadAllAsync(default)).TryGet(row.SiloAddress)!.Deconstruct(out _, out string etag);
         row.Status = SiloStatus.Active;
-        Assert.True(await Table.UpdateRow(row, etag, (await Table.ReadAll()).Version.Next()));
-        MembershipTableData all = await Table.ReadAll();
+        Assert.True(await Table.UpdateRowAsync(row, etag, (await Table.ReadAllAsync(default)).Version.Next(), default));
+        MembershipTableData all = await Table.ReadAllAsync(default);
         Assert.Equal((2, 1, SiloStatus.Active), (all.Version.Version, all.Members.Count, all.Members[0].Item1.Status));
     }
 
@@ -80,11 +80,11 @@ public sealed class MembershipFaultTests
                 return;
             }
             lose = false;
-            await Table.UpdateIAmAlive(new MembershipEntry { SiloAddress = living.SiloAddress, IAmAliveTime = Silos.Start.AddSeconds(1) });
+            await Table.UpdateIAmAliveAsync(new MembershipEntry { SiloAddress = living.SiloAddress, IAmAliveTime = Silos.Start.AddSeconds(1) }, default);
         };
         MembershipEntry row = Silos.Row();
-        Assert.True(await Table.InsertRow(row, (await Table.ReadAll()).Version.Next()));
-        MembershipTableData all = await Table.ReadAll();
+        Assert.True(await Table.InsertRowAsync(row, (await Table.ReadAllAsync(default)).Version.Next(), default));
+        MembershipTableData all = await Table.ReadAllAsync(default);
         Assert.Equal((2, 2), (all.Version.Version, all.Members.Count));
         Assert.Equal(Silos.Start.AddSeconds(1), all.TryGet(living.SiloAddress)!.Item1.IAmAliveTime);
     }
@@ -93,8 +93,8 @@ public sealed class MembershipFaultTests
     public async Task A_store_that_is_away_is_told_to_Orleans()
     {
         _store.BeforeCall = static (_, _) => throw new StoreUnavailableException("away");
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => Table.InitializeMembershipTable(true));
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => Table.UpdateIAmAlive(Silos.Row()));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => Table.InitializeMembershipTableAsync(true, default));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => Table.UpdateIAmAliveAsync(Silos.Row(), default));
     }
 
     [Fact]
@@ -102,9 +102,9 @@ public sealed class MembershipFaultTests
     {
         await Silos.InsertAsync(Table, Silos.Row());
         _store.Tamper("cluster/membership/test", static _ => "[]"u8.ToArray());
-        Assert.Contains("cluster/membership/test", (await Assert.ThrowsAsync<InvalidDataException>(Table.ReadAll)).Message, StringComparison.Ordinal);
+        Assert.Contains("cluster/membership/test", (await Assert.ThrowsAsync<InvalidDataException>(() => Table.ReadAllAsync(default))).Message, StringComparison.Ordinal);
         _store.Tamper("cluster/membership/test", static _ => "{ \"format\": 2 }"u8.ToArray());
-        await Assert.ThrowsAsync<UnsupportedFormatException>(Table.ReadAll);
+        await Assert.ThrowsAsync<UnsupportedFormatException>(() => Table.ReadAllAsync(default));
     }
 
     [Fact]

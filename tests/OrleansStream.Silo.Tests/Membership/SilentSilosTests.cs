@@ -22,17 +22,17 @@ public sealed class SilentSilosTests
         MembershipEntry killed = Silos.Old(SiloStatus.Active, Allowed + TimeSpan.FromSeconds(1));
         MembershipEntry alive = Silos.Old(SiloStatus.Active, Allowed - TimeSpan.FromSeconds(1));
         await Silos.InsertAsync(_table, killed, alive, own);
-        int version = (await _table.ReadAll()).Version.Version;
+        int version = (await _table.ReadAllAsync(default)).Version.Version;
         SilentSilos silos = At(own.SiloAddress);
 
-        Assert.Equal(1, await silos.LookAsync());
-        MembershipTableData after = await _table.ReadAll();
+        Assert.Equal(1, await silos.LookAsync(default));
+        MembershipTableData after = await _table.ReadAllAsync(default);
         Assert.Equal(version + 1, after.Version.Version);
         Assert.Equal(SiloStatus.Joining, after.TryGet(own.SiloAddress)!.Item1.Status);
         Assert.Equal(SiloStatus.Active, after.TryGet(killed.SiloAddress)!.Item1.Status);
 
-        Assert.Equal(0, await silos.LookAsync());
-        Assert.Equal(version + 1, (await _table.ReadAll()).Version.Version);
+        Assert.Equal(0, await silos.LookAsync(default));
+        Assert.Equal(version + 1, (await _table.ReadAllAsync(default)).Version.Version);
     }
 
     [Theory]
@@ -42,9 +42,9 @@ public sealed class SilentSilosTests
     {
         MembershipEntry own = Silos.Row(status);
         await Silos.InsertAsync(_table, Silos.Old(SiloStatus.Active, Allowed * 2), own);
-        int version = (await _table.ReadAll()).Version.Version;
-        Assert.Equal(0, await At(own.SiloAddress).LookAsync());
-        Assert.Equal(version, (await _table.ReadAll()).Version.Version);
+        int version = (await _table.ReadAllAsync(default)).Version.Version;
+        Assert.Equal(0, await At(own.SiloAddress).LookAsync(default));
+        Assert.Equal(version, (await _table.ReadAllAsync(default)).Version.Version);
     }
 
     private SilentSilos At(SiloAddress self) => new(

@@ -37,12 +37,12 @@ public sealed class SiloClusterTests : IAsyncLifetime
     {
         for (int i = 0; i < 3; i++)
             await JoinAsync();
-        MembershipTableData all = await Table.ReadAll();
+        MembershipTableData all = await Table.ReadAllAsync(default);
         Assert.Equal(3, all.Members.Count);
         Assert.All(all.Members, static m => Assert.Equal(SiloStatus.Active, m.Item1.Status));
 
         await _members[2].Host.StopAsync();
-        Assert.Equal(SiloStatus.Dead, (await Table.ReadRow(_members[2].Address)).Members[0].Item1.Status);
+        Assert.Equal(SiloStatus.Dead, (await Table.ReadRowAsync(_members[2].Address, default)).Members[0].Item1.Status);
         await _members[0].SeesAsync(_members[2].Address, SiloStatus.Dead);
         await _members[1].SeesAsync(_members[2].Address, SiloStatus.Dead);
         Assert.DoesNotContain(_members, static m => m.Failure.IsCompleted);
@@ -53,10 +53,10 @@ public sealed class SiloClusterTests : IAsyncLifetime
     {
         await JoinAsync();
         await JoinAsync();
-        MembershipTableData all = await Table.ReadAll();
+        MembershipTableData all = await Table.ReadAllAsync(default);
         (MembershipEntry row, string etag) = all.TryGet(_members[1].Address)!;
         row.Status = SiloStatus.Dead;
-        Assert.True(await Table.UpdateRow(row, etag, all.Version.Next()));
+        Assert.True(await Table.UpdateRowAsync(row, etag, all.Version.Next(), default));
         Assert.Contains("declared this one dead", await _members[1].Failure, StringComparison.Ordinal);
         await _members[0].SeesAsync(_members[1].Address, SiloStatus.Dead);
         Assert.False(_members[0].Failure.IsCompleted);

@@ -40,6 +40,6 @@ internal static class Silos
     public static async Task InsertAsync(IMembershipTable table, params MembershipEntry[] rows)
     {
         foreach (MembershipEntry row in rows)
-            Assert.True(await table.InsertRow(row, (await table.ReadAll()).Version.Next()));
+            Assert.True(await table.InsertRowAsync(row, (await table.ReadAllAsync(default)).Version.Next(), default));
     }
 }
