@@ -84,6 +84,8 @@ public sealed class SimulatedProcess : IScheduler
         return Task.CompletedTask;
     });
 
+    public void EndWait(int lane, IClientWait wait) => World.Post(this, static waiting => ((IClientWait)waiting!).End(), wait);
+
     /// <summary>Runs a call inside this process for a caller outside; the task fails with <see cref="ProcessCrashedException"/> if the process dies first.</summary>
     public Task<T> CallAsync<T>(Func<ValueTask<T>> call)
     {

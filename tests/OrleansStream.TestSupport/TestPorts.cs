@@ -47,6 +47,17 @@ public sealed class PoolScheduler : IScheduler
 
     public void StartYielding(string name, Action body) => _started.Enqueue(Task.Run(body));
 
+    /// <summary>Waits end before EndWait returns: for tests that commit by hand and look at once at what is durable.</summary>
+    public bool EndsWaitsAtOnce { get; set; }
+
+    public void EndWait(int lane, IClientWait wait)
+    {
+        if (EndsWaitsAtOnce)
+            wait.End();
+        else
+            ThreadPool.UnsafeQueueUserWorkItem(static waiting => waiting.End(), wait, preferLocal: false);
+    }
+
     /// <summary>Waits for every body started so far, and for those that they start meanwhile.</summary>
     public async Task DrainAsync()
     {

@@ -9,6 +9,8 @@ public sealed class ThreadScheduler(ILogger<ThreadScheduler> log, Action<Excepti
     private static readonly Action<ILogger, string, Exception?> BodyFailed = LoggerMessage.Define<string>(
         LogLevel.Critical, new EventId(1, "BackgroundBodyFailed"), "background work '{Name}' failed; this is a defect and the process ends");
 
+    private readonly AnswerThread[] _answers = AnswerThread.ForThisMachine();
+
     public void Start(string name, Func<Task> body) =>
         ThreadPool.UnsafeQueueUserWorkItem(static work => _ = work.Self.GuardAsync(work.Name, work.Body), (Self: this, Name: name, Body: body), preferLocal: false);
 
@@ -31,6 +33,8 @@ public sealed class ThreadScheduler(ILogger<ThreadScheduler> log, Action<Excepti
         body();
         return Task.CompletedTask;
     }));
+
+    public void EndWait(int lane, IClientWait wait) => _answers[(uint)lane % (uint)_answers.Length].Add(wait);
 
     private async Task GuardAsync(string name, Func<Task> body)
     {

@@ -273,6 +273,8 @@ public sealed class PartitionLog
         return LogStatus.Ok;
     }
 
+    internal void EndWait(AppendEntry entry) => _host.Ports.Scheduler.EndWait(Id.Index, entry);
+
     /// <summary>Freezes what is not frozen yet, so that the sealer may take it once it is durable.</summary>
     internal void Freeze()
     {

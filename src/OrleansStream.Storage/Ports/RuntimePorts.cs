@@ -47,4 +47,17 @@ public interface IScheduler
 
     /// <summary>The same for work that takes a processor for milliseconds and is in no hurry: it gives way to everything that serves clients.</summary>
     void StartYielding(string name, Action body);
+
+    /// <summary>
+    /// Has a client's wait ended soon, apart from the caller. Those of one <paramref name="lane"/>, any number, are ended one after the other in the order of
+    /// these calls.
+    /// </summary>
+    void EndWait(int lane, IClientWait wait);
+}
+
+/// <summary>Somebody whom a client waits for, and who waits himself.</summary>
+public interface IClientWait
+{
+    /// <summary>Runs what waited, on the calling thread: to make an answer and to hand it to the socket. Must not throw.</summary>
+    void End();
 }

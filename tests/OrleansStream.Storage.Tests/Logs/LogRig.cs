@@ -8,7 +8,7 @@ namespace OrleansStream.Storage.Tests.Logs;
 /// <summary>A store, journals, and processes that come and go over them.</summary>
 internal sealed class LogRig(int seed = 1, bool shared = true)
 {
-    public TestPorts Ports { get; } = new(seed);
+    public TestPorts Ports { get; } = new(seed) { Scheduler = { EndsWaitsAtOnce = true } };
     public MemoryObjectStore Store { get; } = new();
     public FakeJournals Journals { get; } = new(new SeededRandom(seed + 1000), shared);
     public List<ArrayChunkSource> Chunks { get; } = [];

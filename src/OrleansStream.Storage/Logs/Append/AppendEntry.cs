@@ -1,15 +1,17 @@
 using System.Threading.Tasks.Sources;
 using OrleansStream.Storage.Journals;
 using OrleansStream.Storage.Memory;
+using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Storage.Logs;
 
 /// <summary>One append on its way into the journal, and the promise that its producer waits for: one object for both.</summary>
-internal sealed class AppendEntry : JournalEntry, IValueTaskSource<LogStatus>
+internal sealed class AppendEntry : JournalEntry, IValueTaskSource<LogStatus>, IClientWait
 {
     private readonly PartitionLog _log;
     private readonly Chunk _chunk;
     private ManualResetValueTaskSourceCore<LogStatus> _source;
+    private LogStatus _status;
 
     public AppendEntry(PartitionLog log, Chunk chunk, ReadOnlyMemory<byte> payload, long baseOffset, long lastOffset)
     {
@@ -20,8 +22,6 @@ internal sealed class AppendEntry : JournalEntry, IValueTaskSource<LogStatus>
         BaseOffset = baseOffset;
         LastOffset = lastOffset;
         Payload = payload;
-        // The journal's loop completes entries; producers' continuations must not run on it.
-        _source.RunContinuationsAsynchronously = true;
         chunk.Retain();
     }
 
@@ -29,11 +29,14 @@ internal sealed class AppendEntry : JournalEntry, IValueTaskSource<LogStatus>
 
     public override void Complete(JournalOutcome outcome)
     {
-        var status = _log.Completed(this, outcome);
+        _status = _log.Completed(this, outcome);
         Payload = default;
         _chunk.Release();
-        _source.SetResult(status);
+        // The journal's loop completes entries; what producers wait for must not run on it.
+        _log.EndWait(this);
     }
+
+    void IClientWait.End() => _source.SetResult(_status);
 
     public LogStatus GetResult(short token) => _source.GetResult(token);
 
