@@ -37,12 +37,16 @@ public sealed class SiloEngine
 /// <summary>Builds the Orleans host of a silo.</summary>
 internal static class SiloHost
 {
-    public static IHost Build(SiloSettings settings, EngineContext context, SiloEngine engine)
+    public static IHost Build(SiloSettings settings, EngineContext context, SiloEngine engine, Action<ISiloBuilder>? configure)
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(context.Logs);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.UseOrleans(silo => silo.AddOrleansStream(settings, context, engine));
+        builder.UseOrleans(silo =>
+        {
+            silo.AddOrleansStream(settings, context, engine);
+            configure?.Invoke(silo);
+        });
         return builder.Build();
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Hosting;
+using Orleans.Hosting;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Hosting;
 using OrleansStream.Hosting.Configuration;
@@ -7,7 +8,7 @@ using OrleansStream.Silo.Configuration;
 namespace OrleansStream.Silo.Hosting;
 
 /// <summary>A broker that is an Orleans silo: alone, with the data as Standalone keeps it, or one of a cluster over a store that all share.</summary>
-internal sealed class SiloKind : IEngineKind
+internal sealed class SiloKind(Action<ISiloBuilder>? configure) : IEngineKind
 {
     public ProgramDescription Program { get; } =
         new("ostream-silo", "Orleans", "a Kafka broker that is an Orleans silo. To Kafka clients, silos that share a store are one cluster.")
@@ -22,7 +23,7 @@ internal sealed class SiloKind : IEngineKind
     {
         SiloSettings settings = SiloSettings.From(context.Settings);
         var slot = new SiloEngine();
-        IHost host = SiloHost.Build(settings, context, slot);
+        IHost host = SiloHost.Build(settings, context, slot, configure);
         BrokerEngine? engine = null;
         try
         {

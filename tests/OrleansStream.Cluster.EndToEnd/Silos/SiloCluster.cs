@@ -10,6 +10,8 @@ internal sealed class SiloCluster : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    private readonly IReadOnlyList<string> _options;
+
     private SiloCluster(int silos, string folder, string? storage, IEnumerable<string> settings)
     {
         List<string> options =
@@ -18,10 +20,14 @@ internal sealed class SiloCluster : IAsyncDisposable
             .. storage is null ? new[] { "--data", folder } : ["--data", folder, "--storage-connection-string", storage],
         ];
         Silos = [.. Enumerable.Range(1, silos).Select(id => new SiloProcess(id, options))];
+        _options = options;
     }
 
     /// <summary>Node ids count from 1.</summary>
     public IReadOnlyList<SiloProcess> Silos { get; }
+
+    /// <summary>A further silo of this cluster, of another executable, for the caller to launch and to dispose.</summary>
+    public SiloProcess Another(string program) => new(Silos.Count + 1, _options, program);
 
     public IEnumerable<SiloProcess> Running => Silos.Where(static s => s.IsWanted);
 

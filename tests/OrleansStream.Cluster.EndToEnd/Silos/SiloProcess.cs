@@ -14,7 +14,7 @@ internal sealed record EndedAlone(int ExitCode, string Printed)
 }
 
 /// <summary>A broker of a cluster with its supervisor: a process that ends by itself is started again, as Container Apps would.</summary>
-internal sealed class SiloProcess(int nodeId, IReadOnlyList<string> options) : IAsyncDisposable
+internal sealed class SiloProcess(int nodeId, IReadOnlyList<string> options, string? program = null) : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
@@ -61,7 +61,7 @@ internal sealed class SiloProcess(int nodeId, IReadOnlyList<string> options) : I
             _wanted = true;
             _process = ChildProcess.Start(
             [
-                "dotnet", Program, .. options, "--override", $"node.id={nodeId.ToString(CultureInfo.InvariantCulture)}",
+                "dotnet", program ?? Program, .. options, "--override", $"node.id={nodeId.ToString(CultureInfo.InvariantCulture)}",
                 "--override", $"listeners=PLAINTEXT://127.0.0.1:{Port}", "--override", "http.listener=none",
                 "--override", $"orleans.silo.port={_siloPort}", "--override", $"orleans.gateway.port={GatewayPort}",
             ]);
