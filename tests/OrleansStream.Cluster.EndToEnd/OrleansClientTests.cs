@@ -1,8 +1,5 @@
-using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Orleans.Configuration;
-using Orleans.Hosting;
 using OrleansStream.Client;
 using OrleansStream.Cluster.EndToEnd.Silos;
 using OrleansStream.EndToEnd.Wire;
@@ -26,7 +23,7 @@ public sealed class OrleansClientTests(ITestOutputHelper output) : ClusterTest(o
     public Task What_a_service_appended_is_read_by_it_and_by_Kafkas_clients_though_a_silo_was_killed() => OnFolderAsync(async cluster =>
     {
         using var patience = new CancellationTokenSource(Patience);
-        using IHost host = await ConnectAsync(cluster, patience.Token);
+        using IHost host = await OrleansClients.ConnectAsync(cluster, patience.Token);
         var client = host.Services.GetRequiredService<OrleansStreamClient>();
         Assert.Null(await client.Topics.FindAsync(Topic, patience.Token));
         Assert.Equal(Partitions, (await client.Topics.CreateAsync(Topic, Partitions, cancel: patience.Token)).Partitions);
@@ -77,19 +74,5 @@ public sealed class OrleansClientTests(ITestOutputHelper output) : ClusterTest(o
                 break;
         }
         return followed;
-    }
-
-    private static async Task<IHost> ConnectAsync(SiloCluster cluster, CancellationToken cancel)
-    {
-        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.UseOrleansClient(orleans =>
-        {
-            orleans.UseStaticClustering([.. cluster.Silos.Select(static s => new IPEndPoint(IPAddress.Loopback, s.GatewayPort))]);
-            orleans.Configure<ClusterOptions>(static options => (options.ClusterId, options.ServiceId) = ("ostream", "ostream"));
-        });
-        builder.Services.AddOrleansStreamClient();
-        IHost host = builder.Build();
-        await host.StartAsync(cancel);
-        return host;
     }
 }
