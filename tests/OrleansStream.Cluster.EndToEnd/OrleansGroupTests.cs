@@ -27,7 +27,7 @@ public sealed class OrleansGroupTests(ITestOutputHelper output) : ClusterTest(ou
     {
         KafkaClient kafka = KafkaClient.Named("confluent-kafka 2.16");
         kafka.Needed();
-        await OnFolderAsync(cluster => LookAfterAsync(cluster, kafka.Command[0], protocol), "group.initial.rebalance.delay.ms=0");
+        await OnFolderAsync(cluster => LookAfterAsync(cluster, kafka.Command[0], protocol), "group.initial.rebalance.delay.ms=0", "group.min.session.timeout.ms=3000");
     }
 
     private async Task LookAfterAsync(SiloCluster cluster, string python, string protocol)

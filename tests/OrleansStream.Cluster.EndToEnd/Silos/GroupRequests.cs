@@ -43,9 +43,10 @@ internal static class GroupRequests
     }
 
     /// <summary>The group's coordinator, as soon as one of the running silos names one that runs.</summary>
-    public static async Task<SiloProcess> CoordinatorAsync(this SiloCluster cluster, string group)
+    public static async Task<SiloProcess> CoordinatorAsync(this SiloCluster cluster, string group, CancellationToken cancel = default)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(TimeSpan.FromSeconds(60));
         while (true)
         {
             foreach (SiloProcess silo in cluster.Running)
