@@ -14,7 +14,8 @@ public abstract class ClusterTest(ITestOutputHelper output)
 
     private protected ITestOutputHelper Output => output;
 
-    private protected Task OnFolderAsync(Func<SiloCluster, Task> test) => RunAsync(null, test);
+    /// <param name="settings">Broker settings, name=value.</param>
+    private protected Task OnFolderAsync(Func<SiloCluster, Task> test, params string[] settings) => RunAsync(null, test, settings);
 
     /// <summary>What takes minutes on two cores.</summary>
     private protected Task OnFolderAtLengthAsync(Func<SiloCluster, Task> test)
@@ -30,13 +31,13 @@ public abstract class ClusterTest(ITestOutputHelper output)
         await RunAsync(azurite.ConnectionString, test);
     }
 
-    private async Task RunAsync(string? storage, Func<SiloCluster, Task> test)
+    private async Task RunAsync(string? storage, Func<SiloCluster, Task> test, params string[] settings)
     {
         Skip.If(BrokerProcess.IsKafka, "a cluster of our own");
         DirectoryInfo folder = Directory.CreateTempSubdirectory("ostream-cluster-");
         try
         {
-            await using SiloCluster cluster = await SiloCluster.StartAsync(Silos, folder.FullName, storage, SmallSegments);
+            await using SiloCluster cluster = await SiloCluster.StartAsync(Silos, folder.FullName, storage, [SmallSegments, .. settings]);
             try
             {
                 await test(cluster);

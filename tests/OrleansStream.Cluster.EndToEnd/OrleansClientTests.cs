@@ -23,7 +23,7 @@ public sealed class OrleansClientTests(ITestOutputHelper output) : ClusterTest(o
     public Task What_a_service_appended_is_read_by_it_and_by_Kafkas_clients_though_a_silo_was_killed() => OnFolderAsync(async cluster =>
     {
         using var patience = new CancellationTokenSource(Patience);
-        using IHost host = await OrleansClients.ConnectAsync(cluster.Silos.Select(static s => s.GatewayPort), patience.Token);
+        using IHost host = await OrleansClients.ConnectAsync(cluster, patience.Token);
         var client = host.Services.GetRequiredService<OrleansStreamClient>();
         Assert.Null(await client.Topics.FindAsync(Topic, patience.Token));
         Assert.Equal(Partitions, (await client.Topics.CreateAsync(Topic, Partitions, cancel: patience.Token)).Partitions);

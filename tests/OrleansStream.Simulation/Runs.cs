@@ -41,7 +41,7 @@ internal sealed class Runs(ITestOutputHelper output, Func<int, Mutation?, Scenar
             {
                 output.WriteLine(found.Message.Split('\n')[0]);
                 // By an invariant's name, or by the replay that finds its marker gone.
-                Assert.Matches("I[1-5] is|must be fenced before it is replayed", found.Message);
+                Assert.Matches("[IG][1-5] is|must be fenced before it is replayed", found.Message);
                 return;
             }
         }

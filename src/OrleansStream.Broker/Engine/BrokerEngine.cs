@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using OrleansStream.Broker.Cluster;
 using OrleansStream.Broker.Configuration;
 using OrleansStream.Broker.Groups;
+using OrleansStream.Broker.Groups.Admin;
 using OrleansStream.Broker.Groups.Snapshots;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
@@ -57,6 +58,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         _stopping = stopping;
         _groups = new GroupCoordinator(_ports, this, () => Settings, id => _configs.Stored.Of(ConfigResourceType.Group, id),
             new SnapshotStore(parts.Store, _ports.Logs, parts.GroupSnapshotRecords));
+        GroupAdmin = new GroupAdmin(_groups, this);
         _producerIds = new ProducerIds(parts.Store, _ports);
         _me = Picture(listeners);
         _leadership = new Leadership(parts.Settings.NodeId, parts.Host is null ? ClusterAssignment.Sole(_me) : ClusterAssignment.Unknown(_me));
@@ -75,6 +77,9 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     /// <summary>Kafka's rules over this store, carried out here. In a cluster, whoever changes a topic tells the other brokers' engines.</summary>
     public ITopicAdmin Topics { get; }
     public IGroupCoordinator Groups => _groups;
+
+    /// <summary>What administrators ask of the groups that are coordinated here.</summary>
+    public GroupAdmin GroupAdmin { get; }
 
     /// <summary>The newest assignment that this engine was told; shown by <see cref="Cluster"/> once <see cref="PublishedAsync"/> completes.</summary>
     public ClusterAssignment Assignment => _leadership.Current;

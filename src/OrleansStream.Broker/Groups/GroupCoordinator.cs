@@ -227,9 +227,16 @@ internal sealed class GroupCoordinator(
             return [.. _shards.Values];
     }
 
-    private async ValueTask<GroupResult<T>> AskAsync<T>(string groupId, Action<GroupShard, Reply<T>> handler)
+    /// <summary>Takes a turn of the group's shard; what the handler answers or throws comes back once it rests on what is durable.</summary>
+    internal ValueTask<GroupResult<T>> AskAsync<T>(string groupId, Action<GroupShard, Reply<T>> handler) => AskAsync(ShardOfAsync(groupId), handler);
+
+    /// <summary>The same for a partition of __consumer_offsets.</summary>
+    internal ValueTask<GroupResult<T>> AskPartitionAsync<T>(int index, Action<GroupShard, Reply<T>> handler) => AskAsync(
+        engine.Cluster.TopicsByName.TryGetValue(OffsetsTopic, out var topic) ? ShardAsync(topic, index) : new((ErrorCode.NotCoordinator, null)), handler);
+
+    private static async ValueTask<GroupResult<T>> AskAsync<T>(ValueTask<(ErrorCode Error, GroupShard? Shard)> finding, Action<GroupShard, Reply<T>> handler)
     {
-        var (error, shard) = await ShardOfAsync(groupId);
+        var (error, shard) = await finding;
         return error == ErrorCode.None ? await shard!.AskAsync<T>(reply => handler(shard, reply)) : new GroupResult<T>(error, default);
     }
 

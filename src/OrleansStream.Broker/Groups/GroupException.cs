@@ -11,8 +11,8 @@ internal sealed class GroupException(ErrorCode error, string? message = null) : 
     public string? Sentence { get; } = message;
 }
 
-/// <summary>An answer, or the error instead of it.</summary>
-internal readonly record struct GroupResult<T>(ErrorCode Error, T? Value, string? Message = null)
+/// <summary>An answer, or the error instead of it, with a sentence where there is one.</summary>
+public readonly record struct GroupResult<T>(ErrorCode Error, T? Value, string? Message = null)
 {
-    public static GroupResult<T> Of(T value) => new(ErrorCode.None, value);
+    internal static GroupResult<T> Of(T value) => new(ErrorCode.None, value);
 }

@@ -3,12 +3,14 @@ using Orleans.Placement;
 using Orleans.Runtime;
 using Orleans.Runtime.Placement;
 using OrleansStream.Silo.Cluster;
-using OrleansStream.Silo.Storage;
-using OrleansStream.Storage;
+using OrleansStream.Silo.Hosting;
 
 namespace OrleansStream.Silo.Placement;
 
-/// <summary>Places a partition's grain in the silo that the cluster's controller has assigned the partition to.</summary>
+/// <summary>
+/// Places a grain in the silo that the cluster's controller has assigned its partition to: a partition's own grain, and those of groups with the partition of
+/// __consumer_offsets that coordinates them.
+/// </summary>
 [AttributeUsage(AttributeTargets.Class)]
 public sealed class PartitionPlacementAttribute() : PlacementAttribute(PartitionPlacementStrategy.Instance);
 
@@ -21,14 +23,15 @@ public sealed class PartitionPlacementStrategy : PlacementStrategy
 
 /// <summary>
 /// Looks the assignment up as this silo knows it. Where that is old, the activation finds itself in the wrong silo and ends; the controller, who knows best,
-/// calls again.
+/// calls a partition's again, and who wants something of a group calls that one's.
 /// </summary>
-internal sealed class PartitionPlacementDirector(ClusterKnowledge knowledge) : IPlacementDirector
+internal sealed class PartitionPlacementDirector(ClusterKnowledge knowledge, SiloEngine engine) : IPlacementDirector
 {
     public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
     {
         SiloAddress[] compatible = context.GetCompatibleSilos(target);
-        if (PartitionGrainId.TryParse(target.GrainIdentity, out PartitionId partition) && knowledge.SiloOf(partition) is { } assigned && compatible.Contains(assigned))
+        if (PlacedGrains.PartitionOf(target.GrainIdentity, engine.Engine.GroupAdmin) is { } partition && knowledge.SiloOf(partition) is { } assigned
+            && compatible.Contains(assigned))
             return Task.FromResult(assigned);
         return Task.FromResult(compatible.Contains(context.LocalSilo) ? context.LocalSilo : compatible[0]);
     }

@@ -9,6 +9,8 @@ namespace OrleansStream.Cluster.EndToEnd.Silos;
 /// <summary>A .NET service beside the cluster: nothing but an Orleans client, and ours over it.</summary>
 internal static class OrleansClients
 {
+    public static Task<IHost> ConnectAsync(SiloCluster cluster, CancellationToken cancel) => ConnectAsync(cluster.Silos.Select(static s => s.GatewayPort), cancel);
+
     public static async Task<IHost> ConnectAsync(IEnumerable<int> gatewayPorts, CancellationToken cancel)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());

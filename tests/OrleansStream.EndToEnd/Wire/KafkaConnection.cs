@@ -10,6 +10,9 @@ internal sealed class KafkaConnection : IAsyncDisposable
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     private int _correlation;
 
+    /// <summary>What the client calls itself: as "__admin_client" it may write to internal topics.</summary>
+    public string ClientId { get; set; } = "end-to-end";
+
     /// <summary>How long an answer may take before the test fails.</summary>
     public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(60);
 
@@ -24,7 +27,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
     /// <summary>Sends a request under header version 1 and answers the body after the correlation id.</summary>
     public async Task<WireReader> AskAsync(short api, short version, WireWriter body)
     {
-        await SendAsync(Request(api, version, ++_correlation, body).Bytes);
+        await SendAsync(Request(api, version, ++_correlation, body, ClientId).Bytes);
         var frame = await ReadFrameAsync() ?? throw new IOException("the broker closed the connection");
         var reader = new WireReader(frame);
         if (reader.Int32() is var id && id != _correlation) throw new InvalidDataException($"answer {id} to request {_correlation}");
@@ -41,8 +44,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
     }
 
     /// <summary>A whole request without its length: header version 1 (RequestHeader), then the body.</summary>
-    public static WireWriter Request(short api, short version, int correlation, WireWriter body) =>
-        new WireWriter().Int16(api).Int16(version).Int32(correlation).Text("end-to-end").Raw(body.Bytes.Span);
+    public static WireWriter Request(short api, short version, int correlation, WireWriter body, string clientId = "end-to-end") =>
+        new WireWriter().Int16(api).Int16(version).Int32(correlation).Text(clientId).Raw(body.Bytes.Span);
 
     public async Task SendAsync(ReadOnlyMemory<byte> frame)
     {

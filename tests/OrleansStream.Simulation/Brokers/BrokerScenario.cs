@@ -11,7 +11,7 @@ namespace OrleansStream.Simulation;
 /// the partitions from each other; over a disk there is one at a time. In the end all faults stop, a last broker reads everything, ends in good
 /// order, and another reads everything again.
 /// </summary>
-/// <remarks>Not covered yet: transactions and groups.</remarks>
+/// <remarks>Groups have a scenario of their own (<see cref="GroupScenario"/>). Not covered yet: transactions.</remarks>
 internal sealed class BrokerScenario : Scenario
 {
     private static readonly TimeSpan s_length = TimeSpan.FromSeconds(12);

@@ -13,7 +13,9 @@ namespace OrleansStream.Simulation;
 /// for dead, carries out the plan and moves of its own, and tells everybody, with messages that come late, in another order or not at all, again and again.
 /// It does not crash itself: what a crash of it would do to the brokers, its lost and late messages do.
 /// </summary>
-internal sealed class SimulatedController(SimulationScheduler world, IReadOnlyList<SimulatedBroker> brokers, string topic)
+/// <param name="topic">Its partitions are assigned.</param>
+/// <param name="known">Topics that brokers are only told of.</param>
+internal sealed class SimulatedController(SimulationScheduler world, IReadOnlyList<SimulatedBroker> brokers, string topic, params string[] known)
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(3);
     private readonly Dictionary<PartitionId, int> _leaders = [];
@@ -198,9 +200,10 @@ internal sealed class SimulatedController(SimulationScheduler world, IReadOnlyLi
                 await CallAsync(nodeId, async engine =>
                 {
                     engine.Assign(assignment);
-                    if (!engine.Cluster.TopicsByName.ContainsKey(topic))
+                    string[] unknown = [.. known.Append(topic).Where(t => !engine.Cluster.TopicsByName.ContainsKey(t))];
+                    if (unknown.Length > 0)
                     {
-                        await engine.TopicsChangedAsync([topic], default);
+                        await engine.TopicsChangedAsync(unknown, default);
                     }
                 });
                 foreach (var partition in mine)
