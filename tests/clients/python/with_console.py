@@ -23,7 +23,8 @@ def produce(bootstrap, spec):
         for partition, value in bulk_records(spec['bulk'], Digests()):
             lines.append(value.hex().encode())
             digests.add(partition, lines[-1])
-        tool(*base, data=b'\n'.join(lines) + b'\n')
+        # Its batches of 16 KB hold less than one of these records, and a store in the cloud answers each after many milliseconds.
+        tool(*base, '--command-property', 'batch.size=1000000', '--command-property', 'linger.ms=20', data=b'\n'.join(lines) + b'\n')
         digests.say()
         return
     text = lambda data: NULL if data is None else unpack(data).decode()
