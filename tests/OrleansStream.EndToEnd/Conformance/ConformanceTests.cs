@@ -4,13 +4,13 @@ using OrleansStream.EndToEnd.Brokers;
 namespace OrleansStream.EndToEnd.Conformance;
 
 /// <summary>
-/// A slice of Apache Kafka's own integration tests (KAFKA_PEERS/kafka-tests), with --full both groups that rest on what there is today. What must
+/// A slice of Apache Kafka's own integration tests (KAFKA_PEERS/kafka-tests), with --full all groups that rest on what there is today. What must
 /// pass is named in tests/conformance/expected.txt.
 /// </summary>
 public sealed class ConformanceTests
 {
     public static TheoryData<string> Selections => Repository.Full
-        ? ["produce-fetch", "admin"]
+        ? ["produce-fetch", "admin", "groups"]
         :
         [
             "org.apache.kafka.clients.producer.ProducerCompressionTest",
