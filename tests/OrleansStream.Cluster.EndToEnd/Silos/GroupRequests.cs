@@ -6,7 +6,7 @@ namespace OrleansStream.Cluster.EndToEnd.Silos;
 /// <summary>Requests about groups, answered as any Kafka client gets them.</summary>
 internal static class GroupRequests
 {
-    private const short OffsetCommit = 8, OffsetFetch = 9, FindCoordinator = 10;
+    private const short OffsetFetch = 9, FindCoordinator = 10;
 
     /// <summary>The broker that coordinates a group; -1 where nobody does now (FindCoordinator 0).</summary>
     public static async Task<int> FindCoordinatorAsync(this KafkaConnection connection, string group)
@@ -15,16 +15,7 @@ internal static class GroupRequests
         return answer.Int16() == 0 ? answer.Int32() : -1;
     }
 
-    /// <summary>Commits one offset for partitions from..to of a topic, without a member; the errors that are there (OffsetCommit 2).</summary>
-    public static async Task<IReadOnlyList<short>> CommitOffsetsAsync(this KafkaConnection connection, string group, string topic, int from, int to, long offset)
-    {
-        WireWriter body = new WireWriter().Text(group).Int32(-1).Text("").Int64(-1).Int32(1).Text(topic).Int32(to - from);
-        for (int partition = from; partition < to; partition++) body.Int32(partition).Int64(offset).Text("");
-        WireReader answer = await connection.AskAsync(OffsetCommit, 2, body);
-        return [.. answer.Array(static t => { t.Text(); return t.Array(static p => { p.Int32(); return p.Int16(); }); }).SelectMany(static e => e).Where(static e => e != 0)];
-    }
-
-    /// <summary>All committed offsets of a group, by topic and partition; null with the error instead (OffsetFetch 2).</summary>
+    /// <summary>All committed offsets of a group, by topic and partition, or the error instead (OffsetFetch 2).</summary>
     public static async Task<(short Error, Dictionary<(string Topic, int Partition), long> Offsets)> FetchOffsetsAsync(this KafkaConnection connection, string group)
     {
         WireReader answer = await connection.AskAsync(OffsetFetch, 2, new WireWriter().Text(group).Int32(-1));
