@@ -99,10 +99,7 @@ internal sealed class MetadataHandler : ApiHandler<MetadataRequest>
 
     private static async ValueTask<(ErrorCode Error, TopicPicture? Topic)> CreateAsync(string name, RequestContext context)
     {
-        var wanted = new NewTopic(name, -1, -1, [], new Dictionary<string, string?>());
-        CreateTopicOutcome outcome = await context.Gateway.Engine.Topics.CreateAsync(wanted, validateOnly: false, context.Cancel);
-        if (outcome.Error.Code == ErrorCode.TopicAlreadyExists && context.Gateway.Engine.Cluster.TopicsByName.TryGetValue(name, out TopicPicture? there))
-            return (ErrorCode.None, there);
+        CreateTopicOutcome outcome = await context.Gateway.Engine.Topics.AutoCreateAsync(name, context.Cancel);
         return (outcome.Error.Code, outcome.Error.Failed ? null : outcome.Topic);
     }
 
