@@ -8,7 +8,7 @@ using OrleansStream.Silo.Configuration;
 namespace OrleansStream.Silo.Hosting;
 
 /// <summary>A broker that is an Orleans silo: alone, with the data as Standalone keeps it, or one of a cluster over a store that all share.</summary>
-internal sealed class SiloKind(Action<ISiloBuilder>? configure) : IEngineKind
+internal sealed class SiloKind(Action<ISiloBuilder>? configure = null) : IEngineKind
 {
     public ProgramDescription Program { get; } =
         new("ostream-silo", "Orleans", "a Kafka broker that is an Orleans silo. To Kafka clients, silos that share a store are one cluster.")
