@@ -84,6 +84,9 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
     /// <summary>The newest assignment that this engine was told; shown by <see cref="Cluster"/> once <see cref="PublishedAsync"/> completes.</summary>
     public ClusterAssignment Assignment => _leadership.Current;
 
+    /// <summary>Completes when an assignment was told that is newer than this version; a repetition of it may complete it, too.</summary>
+    public Task AssignedAfterAsync(long version) => _leadership.AfterAsync(version);
+
     /// <summary>The settings in force, with what was set while the cluster ran.</summary>
     public BrokerSettings Settings => _configs.Settings;
 

@@ -1,6 +1,7 @@
 using OrleansStream.Broker.Cluster;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Storage;
+using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Broker.Engine;
 
@@ -13,6 +14,7 @@ internal sealed class Leadership(int nodeId, ClusterAssignment first)
     private readonly Lock _lock = new();
     private readonly HashSet<PartitionId> _told = [];
     private ClusterAssignment _current = first;
+    private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public int NodeId => nodeId;
     public ClusterAssignment Current => Volatile.Read(ref _current);
@@ -29,8 +31,17 @@ internal sealed class Leadership(int nodeId, ClusterAssignment first)
             if (assignment.Version < before.Version)
                 return null;
             Volatile.Write(ref _current, assignment);
+            _next.TrySetResult();
+            _next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return before;
         }
+    }
+
+    /// <summary>Completes when there is an assignment with a higher version.</summary>
+    public Task AfterAsync(long version)
+    {
+        lock (_lock)
+            return _current.Version > version ? Task.CompletedTask : _next.Task.Inline();
     }
 
     public void Tell(PartitionId id)

@@ -30,7 +30,7 @@ public readonly record struct AppendResult(
 
 /// <summary>
 /// A leader's partition, as the gateway sees it: the rules of Kafka over a log. Thread-safe. Every answer is a value with Kafka's error code;
-/// exceptions are defects.
+/// exceptions are defects. Where the leader is another broker (docs/architecture.md, <i>One address</i>), the properties are what was last heard of it.
 /// </summary>
 public interface IPartition
 {
@@ -39,6 +39,9 @@ public interface IPartition
 
     /// <summary>Whether this object still leads: once false, it takes no more appends and who leads next is another object.</summary>
     bool Leads => true;
+
+    /// <summary>Whether what is asked of it is answered in this process, without a call to another broker.</summary>
+    bool IsHere => true;
 
     long LogStartOffset { get; }
     long HighWatermark { get; }
@@ -67,7 +70,7 @@ public interface IPartition
     ValueTask<OffsetLookup> ListOffsetAsync(long timestamp, IsolationLevel isolation, int currentLeaderEpoch, CancellationToken cancel);
 
     /// <summary>OffsetForLeaderEpoch (KIP-101, KIP-320): the end offset of the largest epoch not above <paramref name="leaderEpoch"/>.</summary>
-    EpochEnd EndOffsetForEpoch(int currentLeaderEpoch, int leaderEpoch);
+    ValueTask<EpochEnd> EndOffsetForEpochAsync(int currentLeaderEpoch, int leaderEpoch, CancellationToken cancel);
 
     /// <summary>
     /// DeleteRecords: records before <paramref name="offset"/> (-1: before the high watermark) can be read no more, durably. OFFSET_OUT_OF_RANGE above the
@@ -76,10 +79,10 @@ public interface IPartition
     ValueTask<DeletedRecords> DeleteRecordsAsync(long offset, CancellationToken cancel) => new(new DeletedRecords(ErrorCode.UnsupportedVersion, -1));
 
     /// <summary>DescribeProducers (KIP-664): the producers whose sequence numbers are remembered. NOT_LEADER_OR_FOLLOWER where it is led here no more.</summary>
-    ActiveProducers DescribeProducers();
+    ValueTask<ActiveProducers> DescribeProducersAsync(CancellationToken cancel);
 
-    /// <summary>Bytes of the log between its start offset and its end, as DescribeLogDirs reports them.</summary>
-    long SizeBytes { get; }
+    /// <summary>Bytes of the log between its start offset and its end, as DescribeLogDirs reports them; null where its leader did not answer.</summary>
+    ValueTask<long?> SizeAsync(CancellationToken cancel);
 }
 
 /// <summary>Told that more of a partition may be readable.</summary>

@@ -72,6 +72,10 @@ public sealed class Partition : IPartition
 
     public long SizeBytes => _log.SizeBytes;
 
+    public ValueTask<long?> SizeAsync(CancellationToken cancel) => new(SizeBytes);
+
+    public ValueTask<ActiveProducers> DescribeProducersAsync(CancellationToken cancel) => new(DescribeProducers());
+
     public ActiveProducers DescribeProducers()
     {
         lock (_log.Sync)
@@ -199,6 +203,9 @@ public sealed class Partition : IPartition
         var limit = isolation == IsolationLevel.ReadCommitted ? LastStableOffset : HighWatermark;
         return await OffsetLookups.FindAsync(_log, timestamp, limit, _options.MaxDecompressedBytes, cancel);
     }
+
+    public ValueTask<EpochEnd> EndOffsetForEpochAsync(int currentLeaderEpoch, int leaderEpoch, CancellationToken cancel) =>
+        new(EndOffsetForEpoch(currentLeaderEpoch, leaderEpoch));
 
     public EpochEnd EndOffsetForEpoch(int currentLeaderEpoch, int leaderEpoch)
     {

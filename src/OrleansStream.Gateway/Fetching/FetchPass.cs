@@ -20,6 +20,7 @@ internal sealed class FetchPass(FetchTurn turn, FetchRequest request, RequestCon
     private readonly int _maxBytes = Math.Min(request.MaxBytes, context.Gateway.Options.MaxFetchBytes);
     private Dictionary<FetchPart, Task<PartitionLease>>? _opening;
     private FetchWaiter? _waiter;
+    private Task<PartitionRead>?[]? _ahead;
     private bool _enough;
     private bool _nothingYet;
 
@@ -70,10 +71,11 @@ internal sealed class FetchPass(FetchTurn turn, FetchRequest request, RequestCon
         int room = Math.Max(0, _maxBytes);
         long bytes = 0;
         bool urgent = false;
+        _ahead = null;
         for (int i = 0; i < _readings.Length; i++)
         {
             // The first batch is given even where it is larger than every limit, or its reader could never go on (KIP-74).
-            PartReading reading = await ReadAsync(turn.Parts[i], room, atLeastOne: bytes == 0);
+            PartReading reading = await ReadAsync(i, room, atLeastOne: bytes == 0);
             _readings[i] = reading;
             bytes += reading.Bytes;
             room = (int)Math.Max(0, room - reading.Bytes);
@@ -83,18 +85,51 @@ internal sealed class FetchPass(FetchTurn turn, FetchRequest request, RequestCon
         _enough = urgent || (bytes >= minBytes && !_nothingYet) || _readings.Length == 0;
     }
 
-    private async ValueTask<PartReading> ReadAsync(FetchPart part, int room, bool atLeastOne)
+    private async ValueTask<PartReading> ReadAsync(int at, int room, bool atLeastOne)
     {
+        FetchPart part = turn.Parts[at];
         (ErrorCode error, TopicPicture? topic, IPartition? partition) = Find(part);
         if (partition is null)
             return new PartReading(part, topic, error, null);
         // Before it is read: what changes from here on is not missed. It may be another object than the last time, if the partition was taken again.
         _waiter?.Watch(partition);
-        var wish = new PartitionReadRequest(
-            part.Offset, Math.Min(Math.Max(0, part.MaxBytes), room), atLeastOne, (IsolationLevel)request.IsolationLevel,
-            part.CurrentLeaderEpoch, part.LastFetchedEpoch);
-        PartitionRead read = await partition.ReadAsync(wish, context.Cancel);
+        PartitionRead? read = partition.IsHere ? null : await ReadAheadAsync(at, room, atLeastOne);
+        read ??= await partition.ReadAsync(WishOf(part, room, atLeastOne), context.Cancel);
         return new PartReading(part, topic, read.Error, read);
+    }
+
+    private PartitionReadRequest WishOf(FetchPart part, int room, bool atLeastOne) => new(
+        part.Offset, Math.Min(Math.Max(0, part.MaxBytes), room), atLeastOne, (IsolationLevel)request.IsolationLevel, part.CurrentLeaderEpoch, part.LastFetchedEpoch);
+
+    /// <summary>
+    /// Partitions that are led elsewhere are all asked at the first of them, each for its part of the room, so that a request waits for one answer and not for
+    /// one after another. Null where that gave too little: then the partition is asked alone.
+    /// </summary>
+    private async ValueTask<PartitionRead?> ReadAheadAsync(int at, int room, bool atLeastOne)
+    {
+        if (_ahead is null)
+        {
+            _ahead = new Task<PartitionRead>?[_readings.Length];
+            List<(int At, IPartition Partition)> elsewhere = [];
+            for (int i = at; i < _readings.Length; i++)
+            {
+                if (Find(turn.Parts[i]).Partition is { IsHere: false } partition)
+                    elsewhere.Add((i, partition));
+            }
+            foreach ((int i, IPartition partition) in elsewhere)
+            {
+                _waiter?.Watch(partition);
+                _ahead[i] = partition.ReadAsync(WishOf(turn.Parts[i], room / elsewhere.Count, atLeastOne && i == at), context.Cancel).AsTask();
+            }
+        }
+        if (_ahead[at] is not { } asked)
+            return null;
+        PartitionRead read = await asked;
+        bool cutShort = read.Error == ErrorCode.None && read.Diverging is null && read.Records.IsEmpty && read.HighWatermark > turn.Parts[at].Offset;
+        if (read.Records.Length <= room && !(cutShort && atLeastOne))
+            return read;
+        read.Dispose();
+        return null;
     }
 
     private (ErrorCode Error, TopicPicture? Topic, IPartition? Partition) Find(FetchPart part)

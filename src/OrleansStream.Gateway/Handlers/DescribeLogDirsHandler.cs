@@ -39,8 +39,8 @@ internal sealed class DescribeLogDirsHandler : ApiHandler<DescribeLogDirsRequest
             if ((uint)index >= (uint)topic.Partitions.Count)
                 continue;
             PartitionLease lease = await context.LeaseAsync(topic, index);
-            if (lease.Partition is { } partition)
-                described.Partitions.Add(new() { PartitionIndex = index, PartitionSize = partition.SizeBytes });
+            if (lease.Partition is { } partition && await partition.SizeAsync(context.Cancel) is { } bytes)
+                described.Partitions.Add(new() { PartitionIndex = index, PartitionSize = bytes });
         }
         directory.Topics.Add(described);
     }

@@ -29,7 +29,7 @@ internal sealed class DescribeProducersHandler : ApiHandler<DescribeProducersReq
         PartitionLease lease = await context.LeaseAsync(topic, index);
         if (lease.Partition is not { } partition)
             return Refused(index, new AdminError(lease.Error), context);
-        ActiveProducers active = partition.DescribeProducers();
+        ActiveProducers active = await partition.DescribeProducersAsync(context.Cancel);
         var described = new DescribeProducersResponse.PartitionResponse { PartitionIndex = index, ErrorCode = context.Report(active.Error) };
         foreach (ActiveProducer producer in active.Producers)
         {

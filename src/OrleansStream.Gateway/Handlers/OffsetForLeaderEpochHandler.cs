@@ -35,6 +35,7 @@ internal sealed class OffsetForLeaderEpochHandler : ApiHandler<OffsetForLeaderEp
         string topic, OffsetForLeaderEpochRequest.OffsetForLeaderPartition asked, RequestContext context)
     {
         PartitionLease lease = await context.LeaseAsync(topic, asked.Partition);
-        return lease.Partition?.EndOffsetForEpoch(asked.CurrentLeaderEpoch, asked.LeaderEpoch) ?? new EpochEnd(lease.Error);
+        return lease.Partition is { } partition
+            ? await partition.EndOffsetForEpochAsync(asked.CurrentLeaderEpoch, asked.LeaderEpoch, context.Cancel) : new EpochEnd(lease.Error);
     }
 }

@@ -26,6 +26,9 @@ internal sealed class ClusterKnowledge(SiloEngine engine)
             && Volatile.Read(ref _silos).TryGetValue(partitions[partition.Index].LeaderId, out SiloAddress? silo) ? silo : null;
     }
 
+    /// <summary>The silo that is a broker; null where no living one has the node id.</summary>
+    public SiloAddress? SiloOf(int nodeId) => Volatile.Read(ref _silos).GetValueOrDefault(nodeId);
+
     /// <summary>Takes in who leads what; news that are older than what is known, only repeat it.</summary>
     public void Assign(BrokerNews news)
     {

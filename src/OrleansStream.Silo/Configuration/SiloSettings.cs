@@ -19,6 +19,9 @@ public enum Clustering
 /// <summary>The settings that only a silo has.</summary>
 public sealed record SiloSettings(Clustering Clustering, string ClusterId, string ServiceId, IPAddress Advertised, int SiloPort, int GatewayPort)
 {
+    /// <summary>Whether clients reach the silos at one address only: they are shown one broker, and what another silo leads is forwarded to it.</summary>
+    public bool OneAddress { get; init; }
+
     private static readonly ProcessOption ClusteringOption = new("clustering", "localhost",
         "How silos find each other: localhost (there is one) or store (a table in the store that has the data, whose journals are then there, too).");
 
@@ -35,8 +38,12 @@ public sealed record SiloSettings(Clustering Clustering, string ClusterId, strin
     private static readonly ProcessOption GatewayPortOption = new("orleans.gateway.port", "30000",
         "The port for Orleans clients; 0: any that is free; none: this silo serves no Orleans clients.");
 
+    private static readonly ProcessOption OneAddressOption = new("one.address", "false",
+        "For silos behind one load-balanced address, which advertised.listeners of each of them names: clients see one broker there, and each silo forwards to "
+        + "the others what they lead.") { IsSwitch = true };
+
     public static IReadOnlyList<ProcessOption> Options { get; } =
-        [ClusteringOption, ClusterIdOption, ServiceIdOption, AdvertisedOption, SiloPortOption, GatewayPortOption];
+        [ClusteringOption, ClusterIdOption, ServiceIdOption, AdvertisedOption, SiloPortOption, GatewayPortOption, OneAddressOption];
 
     /// <summary>Silos that share a store can only take over journals that lie there.</summary>
     public static IEnumerable<KeyValuePair<string, string>> Implied(IReadOnlyDictionary<string, string?> own) =>
@@ -69,7 +76,11 @@ public sealed record SiloSettings(Clustering Clustering, string ClusterId, strin
         string gateway = Text(GatewayPortOption);
         return new SiloSettings(
             clustering, cluster, Text(ServiceIdOption), advertised,
-            Bindable(advertised, SiloPortOption, Text(SiloPortOption)), gateway == "none" ? 0 : Bindable(advertised, GatewayPortOption, gateway));
+            Bindable(advertised, SiloPortOption, Text(SiloPortOption)), gateway == "none" ? 0 : Bindable(advertised, GatewayPortOption, gateway))
+        {
+            OneAddress = bool.TryParse(Text(OneAddressOption), out bool one)
+                ? one : throw new UsageException($"{OneAddressOption.Name} is true or false, not '{Text(OneAddressOption)}'"),
+        };
     }
 
     private static IPAddress Resolve(string host)

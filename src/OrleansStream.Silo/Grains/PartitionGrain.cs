@@ -144,7 +144,7 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
         PartitionLease lease = await LeaseAsync();
         if (lease.Partition is not { } partition || lease.Error != ErrorCode.None)
             return new PartitionOffset((short)lease.Error, -1);
-        EpochEnd end = partition.EndOffsetForEpoch(currentLeaderEpoch, leaderEpoch);
+        EpochEnd end = await partition.EndOffsetForEpochAsync(currentLeaderEpoch, leaderEpoch, _ended.Token);
         return new PartitionOffset((short)end.Error, end.EndOffset, -1, end.LeaderEpoch);
     }
 
@@ -161,7 +161,8 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
     {
         PartitionLease lease = await LeaseAsync();
         return lease.Partition is { } partition && lease.Error == ErrorCode.None
-            ? new PartitionState(0, partition.LeaderEpoch, partition.LogStartOffset, partition.HighWatermark, partition.SizeBytes)
+            ? new PartitionState(
+                0, partition.LeaderEpoch, partition.LogStartOffset, partition.HighWatermark, await partition.SizeAsync(_ended.Token) ?? -1)
             : new PartitionState((short)lease.Error, -1, -1, -1, -1);
     }
 

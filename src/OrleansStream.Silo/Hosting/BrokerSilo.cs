@@ -13,6 +13,7 @@ using OrleansStream.Hosting;
 using OrleansStream.Platform.Stores;
 using OrleansStream.Silo.Cluster;
 using OrleansStream.Silo.Configuration;
+using OrleansStream.Silo.Forwarding;
 using OrleansStream.Silo.Membership;
 using OrleansStream.Silo.Placement;
 using OrleansStream.Silo.Storage;
@@ -48,6 +49,10 @@ internal static class BrokerSilo
         silo.Services.AddSingleton(sp => new ClusterLink(
             sp.GetRequiredService<SiloEngine>(), sp.GetRequiredService<ClusterKnowledge>(), context.Fail, sp.GetRequiredService<ILogger<ClusterLink>>()));
         silo.Services.AddSingleton<GrainTopicAdmin>();
+        // Also where this silo forwards nothing: others may.
+        silo.Services.AddSingleton<ForwardingClient>();
+        silo.Services.AddSingleton<GrainPeers>();
+        silo.AddGrainService<ForwardingService>();
         silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BrokerLifecycle>();
         silo.AddPlacementDirector<PartitionPlacementStrategy, PartitionPlacementDirector>();
     }

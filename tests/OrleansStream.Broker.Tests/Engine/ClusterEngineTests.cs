@@ -137,7 +137,7 @@ public sealed class ClusterEngineTests
     {
         public static EpochEndOf Of(Broker.Partitions.IPartition partition, int epoch)
         {
-            var end = partition.EndOffsetForEpoch(-1, epoch);
+            var end = ((Broker.Partitions.Partition)partition).EndOffsetForEpoch(-1, epoch);
             Assert.Equal(ErrorCode.None, end.Error);
             return new EpochEndOf(end.LeaderEpoch, end.EndOffset);
         }

@@ -145,9 +145,12 @@ internal sealed class MemoryPartition(MemoryEngine engine, PartitionId id) : IPa
     /// <summary>What DescribeProducers answers.</summary>
     public ActiveProducers Producers { get; set; } = new(ErrorCode.None, []);
 
-    public ActiveProducers DescribeProducers() => Producers;
+    public ValueTask<ActiveProducers> DescribeProducersAsync(CancellationToken cancel) => new(Producers);
 
-    public EpochEnd EndOffsetForEpoch(int currentLeaderEpoch, int leaderEpoch) => new(ErrorCode.None, 0, HighWatermark);
+    public ValueTask<long?> SizeAsync(CancellationToken cancel) => new(SizeBytes);
+
+    public ValueTask<EpochEnd> EndOffsetForEpochAsync(int currentLeaderEpoch, int leaderEpoch, CancellationToken cancel) =>
+        new(new EpochEnd(ErrorCode.None, 0, HighWatermark));
 
     private sealed class Disposal(Action dispose) : IDisposable
     {

@@ -102,7 +102,7 @@ internal sealed class SimulatedClients(SimulationScheduler world, History histor
                 }
 
                 log.AddRange(Batches.Read(read.Records));
-                return (partition.Id, Start: partition.LogStartOffset, Watermark: partition.HighWatermark, partition.SizeBytes);
+                return (partition.Id, Start: partition.LogStartOffset, Watermark: partition.HighWatermark, SizeBytes: (await partition.SizeAsync(default))!.Value);
             });
             if (error == ErrorCode.None && (log.Count == 0 ? end.Start : log[^1].Offset + 1) >= end.Watermark)
             {
