@@ -15,7 +15,10 @@ public abstract class ClusterTest(ITestOutputHelper output)
     private protected ITestOutputHelper Output => output;
 
     /// <param name="settings">Broker settings, name=value.</param>
-    private protected Task OnFolderAsync(Func<SiloCluster, Task> test, params string[] settings) => RunAsync(null, test, settings);
+    private protected Task OnFolderAsync(Func<SiloCluster, Task> test, params string[] settings) => RunAsync(null, balanced: false, test, settings);
+
+    /// <summary>Three silos behind one address.</summary>
+    private protected Task BalancedAsync(Func<SiloCluster, Task> test, params string[] settings) => RunAsync(null, balanced: true, test, settings);
 
     /// <summary>What takes minutes on two cores.</summary>
     private protected Task OnFolderAtLengthAsync(Func<SiloCluster, Task> test)
@@ -28,16 +31,18 @@ public abstract class ClusterTest(ITestOutputHelper output)
     {
         Skip.IfNot(Repository.Full, "on Azurite with --full only");
         await using Azurite azurite = await Azurite.StartAsync();
-        await RunAsync(azurite.ConnectionString, test);
+        await RunAsync(azurite.ConnectionString, balanced: false, test);
     }
 
-    private async Task RunAsync(string? storage, Func<SiloCluster, Task> test, params string[] settings)
+    private async Task RunAsync(string? storage, bool balanced, Func<SiloCluster, Task> test, params string[] settings)
     {
         Skip.If(BrokerProcess.IsKafka, "a cluster of our own");
         DirectoryInfo folder = Directory.CreateTempSubdirectory("ostream-cluster-");
         try
         {
-            await using SiloCluster cluster = await SiloCluster.StartAsync(Silos, folder.FullName, storage, [SmallSegments, .. settings]);
+            await using SiloCluster cluster = balanced
+                ? await SiloCluster.StartBalancedAsync(Silos, folder.FullName, storage, [SmallSegments, .. settings])
+                : await SiloCluster.StartAsync(Silos, folder.FullName, storage, [SmallSegments, .. settings]);
             try
             {
                 await test(cluster);

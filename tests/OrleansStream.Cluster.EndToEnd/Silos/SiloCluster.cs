@@ -23,6 +23,9 @@ internal sealed class SiloCluster : IAsyncDisposable
         _options = options;
     }
 
+    /// <summary>What stands before the silos where they have one address; null where clients reach each of them at its own.</summary>
+    public Balancer? Balancer { get; private init; }
+
     /// <summary>Node ids count from 1.</summary>
     public IReadOnlyList<SiloProcess> Silos { get; }
 
@@ -36,6 +39,20 @@ internal sealed class SiloCluster : IAsyncDisposable
     public static async Task<SiloCluster> StartAsync(int silos, string folder, string? storage = null, params string[] settings)
     {
         var cluster = new SiloCluster(silos, folder, storage, settings);
+        return await LaunchAsync(cluster);
+    }
+
+    /// <summary>Silos behind a balancer, whose address each of them advertises.</summary>
+    public static async Task<SiloCluster> StartBalancedAsync(int silos, string folder, string? storage = null, params string[] settings)
+    {
+        var balancer = new Balancer();
+        var cluster = new SiloCluster(silos, folder, storage, [.. settings, "one.address=true", $"advertised.listeners=PLAINTEXT://127.0.0.1:{balancer.Port}"]) { Balancer = balancer };
+        balancer.Targets = () => [.. cluster.Running.Select(static s => s.Port)];
+        return await LaunchAsync(cluster);
+    }
+
+    private static async Task<SiloCluster> LaunchAsync(SiloCluster cluster)
+    {
         try
         {
             foreach (SiloProcess silo in cluster.Silos) silo.Launch();
@@ -79,7 +96,7 @@ internal sealed class SiloCluster : IAsyncDisposable
         {
             List<SiloProcess> running = [.. Running];
             ClusterView?[] views = await Task.WhenAll(running.Select(s => TryViewAsync(s.Port, topic)));
-            if (views.All(v => v is not null && v.IsEven(running.Count) && v.All.SequenceEqual(views[0]!.All))) return views[0]!;
+            if (views.All(v => v is not null && v.IsEven(Balancer is null ? running.Count : 1) && v.All.SequenceEqual(views[0]!.All))) return views[0]!;
             if (Stopwatch.GetElapsedTime(since) > Patience)
                 throw new TimeoutException("the silos do not share the partitions evenly:\n" + string.Join('\n', views.Select(v => v?.ToString() ?? "no answer")) + Printed());
             await Task.Delay(50);
@@ -99,5 +116,6 @@ internal sealed class SiloCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (SiloProcess silo in Silos) await silo.DisposeAsync();
+        if (Balancer is not null) await Balancer.DisposeAsync();
     }
 }
