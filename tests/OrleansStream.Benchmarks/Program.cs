@@ -1,6 +1,7 @@
 using OrleansStream.Benchmarks;
 using OrleansStream.Benchmarks.Client;
 using OrleansStream.Benchmarks.Comparison;
+using OrleansStream.Benchmarks.Forwarding;
 using OrleansStream.Benchmarks.Load;
 
 const string Usage = """
@@ -11,6 +12,8 @@ const string Usage = """
     compare  [--quick] [--rounds 5] [--only ours|kafka] [--phases main,acknowledge,sustained,memory,groups] [--out FILE] [--folder data/benchmarks] [--override "key=value ..."]
              [--warm-up-mb 1000] [--burst-mb 536] [--sustained-mb 20000] [--latency-seconds 20] [--perf-tool-records 1000000] [--many-partitions 2000]
              [--latency-trace FILE] [--group-seconds 10] [--group-commits 1000000]
+    forward  [--rounds 5] [--megabytes 500] [--requests 20000] [--assembly FILE] [--folder data/benchmarks/forward]
+             produces through the silo that leads a partition and through one that forwards to it
     """;
 
 if (args.Length == 0)
@@ -29,6 +32,9 @@ switch (args[0])
         return 0;
     case "compare":
         Comparison.Run(options);
+        return 0;
+    case "forward":
+        ForwardComparison.Run(options);
         return 0;
     default:
         Console.Error.WriteLine(Usage);
