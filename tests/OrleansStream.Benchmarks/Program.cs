@@ -1,6 +1,7 @@
 using OrleansStream.Benchmarks;
 using OrleansStream.Benchmarks.Client;
 using OrleansStream.Benchmarks.Comparison;
+using OrleansStream.Benchmarks.Engines;
 using OrleansStream.Benchmarks.Forwarding;
 using OrleansStream.Benchmarks.Load;
 
@@ -14,6 +15,8 @@ const string Usage = """
              [--latency-trace FILE] [--group-seconds 10] [--group-commits 1000000]
     forward  [--rounds 5] [--megabytes 500] [--requests 20000] [--assembly FILE] [--folder data/benchmarks/forward]
              produces through the silo that leads a partition and through one that forwards to it
+    engines  [--rounds 3] [--warm-up-mb 500] [--burst-mb 536] [--latency-seconds 8] [--standalone FILE] [--silo FILE] [--folder data/benchmarks/engines]
+             the same load on Standalone, on one silo and on three
     """;
 
 if (args.Length == 0)
@@ -32,6 +35,9 @@ switch (args[0])
         return 0;
     case "compare":
         Comparison.Run(options);
+        return 0;
+    case "engines":
+        EngineComparison.Run(options);
         return 0;
     case "forward":
         ForwardComparison.Run(options);

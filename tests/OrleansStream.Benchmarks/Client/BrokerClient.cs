@@ -4,7 +4,11 @@ using OrleansStream.Protocol.Messages;
 namespace OrleansStream.Benchmarks.Client;
 
 /// <summary>A topic as a load needs it.</summary>
-internal sealed record BenchTopic(string Name, Guid Id, int Partitions);
+internal sealed record BenchTopic(string Name, Guid Id, int Partitions)
+{
+    /// <summary>Those that the load uses: all, or what one broker of several leads.</summary>
+    public IReadOnlyList<int> Used { get; init; } = [.. Enumerable.Range(0, Partitions)];
+}
 
 /// <summary>Topics and versions of one broker that is alone in its cluster.</summary>
 internal sealed class BrokerClient(string host, int port)
@@ -73,12 +77,12 @@ internal sealed class BrokerClient(string host, int port)
         Check((ErrorCode)deleted.Responses[0].ErrorCode, $"deleting {name}");
     }
 
-    /// <summary>Where each partition ends.</summary>
+    /// <summary>Where each partition ends; 0 for those that the load does not use.</summary>
     public long[] EndOffsets(BenchTopic topic)
     {
         using BrokerConnection connection = Connect();
         var ends = new long[topic.Partitions];
-        foreach (var partition in LatestOffsets(connection, topic.Name, topic.Partitions))
+        foreach (var partition in LatestOffsets(connection, topic.Name, topic.Used))
         {
             Check((ErrorCode)partition.ErrorCode, $"end of {topic.Name}-{partition.PartitionIndex}");
             ends[partition.PartitionIndex] = partition.Offset;
@@ -87,12 +91,12 @@ internal sealed class BrokerClient(string host, int port)
     }
 
     private static bool IsServed(BrokerConnection connection, string name, int partitions) =>
-        LatestOffsets(connection, name, partitions) is var found && found.Count == partitions && found.TrueForAll(p => p.ErrorCode == 0);
+        LatestOffsets(connection, name, [.. Enumerable.Range(0, partitions)]) is var found && found.Count == partitions && found.TrueForAll(p => p.ErrorCode == 0);
 
-    private static List<ListOffsetsResponse.ListOffsetsPartitionResponse> LatestOffsets(BrokerConnection connection, string name, int partitions)
+    private static List<ListOffsetsResponse.ListOffsetsPartitionResponse> LatestOffsets(BrokerConnection connection, string name, IReadOnlyList<int> partitions)
     {
         var asked = new ListOffsetsRequest.ListOffsetsTopic { Name = name };
-        for (int p = 0; p < partitions; p++)
+        foreach (int p in partitions)
             asked.Partitions.Add(new() { PartitionIndex = p, Timestamp = -1 });
         return connection.Call<ListOffsetsRequest, ListOffsetsResponse>(new() { ReplicaId = -1, Topics = { asked } }, 7).Topics[0].Partitions;
     }

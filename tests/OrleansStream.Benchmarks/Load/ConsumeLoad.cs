@@ -33,7 +33,7 @@ internal sealed record ConsumeLoad(BrokerClient Broker, BenchTopic Topic)
     {
         long[] ends = Broker.EndOffsets(Topic);
         short version = Broker.Version<FetchRequest>(16);
-        int lanes = Math.Min(Connections, Topic.Partitions);
+        int lanes = Math.Min(Connections, Topic.Used.Count);
         var readers = Enumerable.Range(0, lanes).Select(i => new Lane(this, version, ends, i, lanes)).ToList();
         long start = Stopwatch.GetTimestamp();
         readers.ForEach(r => r.Start());
@@ -56,7 +56,7 @@ internal sealed record ConsumeLoad(BrokerClient Broker, BenchTopic Topic)
             _load = load;
             _version = version;
             _ends = ends;
-            for (int p = index; p < ends.Length; p += lanes)
+            foreach (int p in load.Topic.Used.Where((_, at) => at % lanes == index))
                 if (ends[p] > 0)
                     _next[p] = 0;
             _connection = load.Broker.Connect();

@@ -74,7 +74,7 @@ internal sealed record ProduceLoad(BrokerClient Broker, BenchTopic Topic)
             _turns = turns;
             _connection = load.Broker.Connect();
             _room = new SemaphoreSlim(load.InFlight);
-            _frames = [.. Enumerable.Range(0, load.Topic.Partitions).Select(p => _connection.Frame(Request(load.Topic, p, batch), version, 1))];
+            _frames = [.. load.Topic.Used.Select(p => _connection.Frame(Request(load.Topic, p, batch), version, 1))];
             _sender = new Thread(() => Guard(Send)) { Name = "send", IsBackground = true };
             _receiver = new Thread(() => Guard(Receive)) { Name = "receive", IsBackground = true };
         }
