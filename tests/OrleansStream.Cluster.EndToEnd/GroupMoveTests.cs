@@ -70,9 +70,9 @@ public sealed class GroupMoveTests(ITestOutputHelper output) : ClusterTest(outpu
                 for (int i = 0; i < fleets.Count; i++)
                 {
                     await DisturbAsync(cluster, watches[i], fleets[i], kill: true, killed);
-                    await CommitMoreAsync(watches);
+                    await CommitMoreAsync(cluster, watches);
                     await DisturbAsync(cluster, watches[i], fleets[i], kill: false, planned);
-                    await CommitMoreAsync(watches);
+                    await CommitMoreAsync(cluster, watches);
                 }
             }
             await load.CheckAsync();
@@ -127,16 +127,23 @@ public sealed class GroupMoveTests(ITestOutputHelper output) : ClusterTest(outpu
     }
 
     /// <summary>Completes when every group has committed more of every partition: its members go on under whoever coordinates it now.</summary>
-    private static async Task CommitMoreAsync(List<GroupWatch> watches)
+    private static async Task CommitMoreAsync(SiloCluster cluster, List<GroupWatch> watches)
     {
         long since = Stopwatch.GetTimestamp();
         List<IReadOnlyDictionary<(string, int), long>> before = [.. watches.Select(static w => w.Now.Committed)];
         while (!watches.Zip(before).All(static w => w.Second.All(o => w.First.Now.Committed[o.Key] > o.Value)))
         {
-            Assert.True(Stopwatch.GetElapsedTime(since) < Patience, $"the groups do not go on: {string.Join("; ", watches.Select(static w => w.Last))}");
+            if (Stopwatch.GetElapsedTime(since) > Patience)
+            {
+                string ends = string.Join(',', await EndsAsync(cluster));
+                Assert.Fail($"the groups do not go on: {string.Join("; ", watches.Zip(before).Select(static w => $"{w.First.Last}, committed {Offsets(w.Second)}, now {Offsets(w.First.Now.Committed)}"))}; the partitions end at {ends}");
+            }
             await Task.Delay(50);
         }
     }
+
+    private static string Offsets(IReadOnlyDictionary<(string Topic, int Partition), long> committed) =>
+        string.Join(',', committed.OrderBy(static o => o.Key.Partition).Select(static o => $"{o.Key.Partition}:{o.Value}"));
 
     private static async Task<long[]> EndsAsync(SiloCluster cluster)
     {

@@ -34,13 +34,16 @@ internal sealed class ClusterState(int term)
         /// <summary>The broker that serves the partition now, as it says; -1 where none does.</summary>
         public int[] Serving { get; private set; } = Filled(partitions, -1);
 
+        /// <summary>The newest leader epoch that is known to have ended: none begins again, whatever a report says that was overtaken by a newer one.</summary>
+        public int[] Ended { get; private set; } = Filled(partitions, -1);
+
         public long ChangedAt { get; set; }
         public int Partitions => Leaders.Length;
 
         public void Widen(int partitions)
         {
             var before = Partitions;
-            (Leaders, Epochs, Serving) = (Wider(Leaders), Wider(Epochs), Wider(Serving));
+            (Leaders, Epochs, Serving, Ended) = (Wider(Leaders), Wider(Epochs), Wider(Serving), Wider(Ended));
 
             int[] Wider(int[] old)
             {
@@ -146,6 +149,8 @@ internal sealed class ClusterState(int term)
             return false;
         if (what.Serves)
         {
+            if (what.LeaderEpoch <= topic.Ended[i])
+                return false;
             moving |= topic.Epochs[i] == what.LeaderEpoch;
             if (topic.Epochs[i] == what.LeaderEpoch && topic.Serving[i] == nodeId)
                 return false;
@@ -155,7 +160,7 @@ internal sealed class ClusterState(int term)
         }
         else
         {
-            topic.Epochs[i] = what.LeaderEpoch;
+            (topic.Epochs[i], topic.Ended[i]) = (what.LeaderEpoch, what.LeaderEpoch);
             if (topic.Serving[i] != nodeId)
                 return false;
             topic.Serving[i] = -1;
