@@ -26,6 +26,9 @@ internal static class BrokerSilo
 {
     private const int Failed = 1;
 
+    // More than a forwarded call has around the records.
+    private const int ForwardingOverhead = 64 * 1024;
+
     /// <summary>Adds clustering, grains and grain storage. <paramref name="engine"/> is to be started before the host, and stopped after it.</summary>
     public static ISiloBuilder AddOrleansStream(this ISiloBuilder silo, SiloSettings settings, EngineContext context, SiloEngine engine)
     {
@@ -53,6 +56,9 @@ internal static class BrokerSilo
         silo.Services.AddSingleton<ForwardingClient>();
         silo.Services.AddSingleton<GrainPeers>();
         silo.AddGrainService<ForwardingService>();
+        // What fits into a request of a Kafka client must fit into the call that carries it on.
+        int most = (int)Math.Min(Array.MaxLength, Math.Max(context.Settings.Broker.SocketRequestMaxBytes, context.Settings.Broker.FetchMaxBytes) + (long)ForwardingOverhead);
+        silo.Configure<SiloMessagingOptions>(options => options.MaxMessageBodySize = Math.Max(options.MaxMessageBodySize, most));
         silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BrokerLifecycle>();
         silo.AddPlacementDirector<PartitionPlacementStrategy, PartitionPlacementDirector>();
     }

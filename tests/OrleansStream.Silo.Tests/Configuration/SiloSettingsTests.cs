@@ -32,12 +32,21 @@ public sealed class SiloSettingsTests
         Assert.Equal(0, SiloSettings.From(settings).GatewayPort);
     }
 
+    [Fact]
+    public void A_silo_forwards_where_that_is_asked_for()
+    {
+        string[] ports = ["--orleans-silo-port", "0", "--orleans-gateway-port", "none"];
+        Assert.False(SiloSettings.From(Gather(ports)).OneAddress);
+        Assert.True(SiloSettings.From(Gather([.. ports, "--one-address"])).OneAddress);
+    }
+
     [Theory]
     [InlineData("a silo with a disk journal cannot join others", "--clustering=store", "--journal-kind=disk")]
     [InlineData("clustering is localhost or store", "--clustering=cloud")]
     [InlineData("orleans.cluster.id", "--orleans-cluster-id=a/b")]
     [InlineData("orleans.service.id is empty", "--orleans-service-id=")]
     [InlineData("orleans.silo.port is a port", "--orleans-silo-port=x")]
+    [InlineData("one.address is true or false", "--one-address=balancer", "--orleans-silo-port=0", "--orleans-gateway-port=none")]
     [InlineData("allow.insecure.listeners", "--orleans-advertised-host=192.0.2.1")]
     public void What_contradicts_itself_is_said(string sentence, params string[] options) =>
         Assert.Contains(sentence, Assert.Throws<UsageException>(() => SiloSettings.From(Gather(options))).Message, StringComparison.Ordinal);
