@@ -32,7 +32,8 @@ internal sealed class ColdLog(PartitionId id, OwnedManifest manifest, SegmentRea
                     joined.Add(hotRead.Batches);
                     break;
                 }
-                if (await FindAsync(offset, cancel) is not { } run)
+                var (sealedRun, next) = await FindAsync(offset, cancel);
+                if (sealedRun is not { } run)
                 {
                     if (joined.Length > 0)
                         break;
@@ -42,7 +43,7 @@ internal sealed class ColdLog(PartitionId id, OwnedManifest manifest, SegmentRea
                         throw new LogCorruptException($"Partition {id}: offset {offset} is neither in hot memory nor in a sealed run.");
                     continue;
                 }
-                var read = await reader.ReadAsync(run, Math.Max(offset, run.BaseOffset), upTo, left, first, cancel);
+                var read = await reader.ReadAsync(run, Math.Max(offset, run.BaseOffset), upTo, left, first, cancel, next);
                 hold.Add(read);
                 if (read.Batches.IsEmpty)
                     break;
@@ -133,12 +134,14 @@ internal sealed class ColdLog(PartitionId id, OwnedManifest manifest, SegmentRea
         return null;
     }
 
-    /// <summary>The run that holds an offset, or the first after it where it lies in a gap; null where nothing sealed does.</summary>
-    private async ValueTask<SealedRun?> FindAsync(long offset, CancellationToken cancel)
+    /// <summary>
+    /// The run that holds an offset, or the first after it where it lies in a gap, and the one behind it where that is known without a read; nulls where nothing sealed does.
+    /// </summary>
+    private async ValueTask<(SealedRun? Run, SealedRun? Next)> FindAsync(long offset, CancellationToken cancel)
     {
         var current = manifest.Current;
         if (offset >= current.SealedEndOffset)
-            return null;
+            return default;
         foreach (var index in current.Indexes)
         {
             if (offset <= index.LastOffset)
@@ -147,7 +150,7 @@ internal sealed class ColdLog(PartitionId id, OwnedManifest manifest, SegmentRea
         return Find(current.Runs, offset);
     }
 
-    private static SealedRun? Find(ImmutableArray<SealedRun> runs, long offset)
+    private static (SealedRun? Run, SealedRun? Next) Find(ImmutableArray<SealedRun> runs, long offset)
     {
         var low = 0;
         var high = runs.Length;
@@ -159,7 +162,7 @@ internal sealed class ColdLog(PartitionId id, OwnedManifest manifest, SegmentRea
             else
                 high = middle;
         }
-        return low < runs.Length ? runs[low] : null;
+        return (low < runs.Length ? runs[low] : null, low + 1 < runs.Length ? runs[low + 1] : null);
     }
 
     internal async ValueTask<ImmutableArray<SealedRun>> LoadAsync(RunIndex index, CancellationToken cancel)

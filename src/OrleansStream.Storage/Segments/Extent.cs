@@ -22,6 +22,9 @@ internal sealed class Extent(string name, long start, int length, IMemoryOwner<b
     /// <summary>Found by its blocks. False once evicted or failed; then the buffer goes back with the last pin.</summary>
     public bool Resident { get; set; } = true;
 
+    /// <summary>Read ahead, and no reader has passed it yet.</summary>
+    public bool IsAhead { get; set; }
+
     /// <summary>The cache's tick of the last use, for giving back what is idle.</summary>
     public long LastUsed { get; set; }
 

@@ -16,14 +16,23 @@ internal sealed class ReadAhead(int firstBytes, int maxBytes)
     public int Advance(string name, long from, long to, bool atStart)
     {
         var window = _windows.Remove((name, from), out var last) ? Math.Min(Math.Max(last * 2, firstBytes), maxBytes) : atStart ? firstBytes : 0;
+        Remember((name, to), window);
+        return window;
+    }
+
+    /// <summary>A reader with this window will come to a place where another object, or another run, goes on.</summary>
+    public void Expect(string name, long position, int window) => Remember((name, position), window);
+
+    private void Remember((string Name, long Position) place, int window)
+    {
+        if (_windows.TryGetValue(place, out var other))
+        {
+            _windows[place] = Math.Max(window, other);
+            return;
+        }
         while (_order.Count >= MaxReaders)
             _windows.Remove(_order.Dequeue());
-        var key = (name, to);
-        if (_windows.TryGetValue(key, out var other))
-            window = Math.Max(window, other);
-        else
-            _order.Enqueue(key);
-        _windows[key] = window;
-        return window;
+        _order.Enqueue(place);
+        _windows.Add(place, window);
     }
 }

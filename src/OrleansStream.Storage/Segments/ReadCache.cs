@@ -14,8 +14,8 @@ public sealed record ReadCacheOptions
     /// <summary>The smallest ranged get, and its alignment. A power of two.</summary>
     public int BlockBytes { get; init; } = 1 << 20;
 
-    /// <summary>What a sequential reader's read-ahead grows to, in gets of half of it. A power of two.</summary>
-    public int MaxReadAheadBytes { get; init; } = 8 << 20;
+    /// <summary>What a sequential reader's read-ahead grows to, in gets of a quarter of it. A power of two.</summary>
+    public int MaxReadAheadBytes { get; init; } = 16 << 20;
 
     /// <summary>Bytes of run indexes held.</summary>
     public long IndexCapacityBytes { get; init; } = 32 << 20;
@@ -53,6 +53,9 @@ public sealed class ReadCache : IDisposable
     private readonly ITimer _idleTimer;
     private bool _idleTimerRuns;
     private long _hits, _misses, _readAheads, _loadedBytes, _overflows;
+
+    // Read ahead, and its reader has not passed it yet. At most half of the cache: where more readers go on than it has room for, they would evict each other's bytes.
+    private long _aheadBytes;
 
     public ReadCache(IObjectStore store, IChunkSource chunks, RuntimePorts ports, ReadCacheOptions options)
     {
@@ -128,22 +131,32 @@ public sealed class ReadCache : IDisposable
             UnpinLocked(extent);
     }
 
-    /// <summary>A reader took [from, to) of a run: reads ahead of it where it is sequential.</summary>
-    internal void Advance(SealedRun run, long from, long to)
+    /// <summary>A reader took [from, to) of a run: reads ahead of it where it is sequential, beyond the run's end in the one that follows it.</summary>
+    internal void Advance(SealedRun run, long from, long to, SealedRun? next)
     {
         List<Extent>? toLoad = null;
+        var goesBeyond = false;
         lock (_lock)
         {
             var window = _readAhead.Advance(run.ObjectName, from, to, from == run.Position);
-            var end = Math.Min(to + window, run.Position + run.Length);
-            var missing = FirstMissing(run.ObjectName, to, end);
-            // One get of half the window whenever half of it is used up: few large ones, and always one ahead of the reader.
-            var half = Math.Max(window / 2, _blockBytes);
-            if (missing < end && missing - to <= Math.Max(half, 2 * _blockBytes))
-                Begin(run, missing, Math.Min(end, missing + half), required: false, ref toLoad);
+            var end = run.Position + run.Length;
+            if (window > 0)
+            {
+                GoAhead(run, to, window, window, ref toLoad);
+                Leave(run.ObjectName, from, to);
+            }
+            var beyond = to + window - end;
+            goesBeyond = window > 0 && beyond > 0 && next is not null;
+            if (goesBeyond)
+            {
+                _readAhead.Expect(next!.ObjectName, next.Position, window);
+                GoAhead(next, next.Position, beyond, window, ref toLoad);
+            }
             _readAheads += toLoad?.Count ?? 0;
         }
         StartLoads(toLoad);
+        if (goesBeyond)
+            Indexes.Prefetch(next!);
     }
 
     internal bool IsChecked(Extent extent, long from, long to)
@@ -177,6 +190,52 @@ public sealed class ReadCache : IDisposable
             Unpin(extent);
             throw;
         }
+    }
+
+    /// <summary>
+    /// Begins what is missing of a run from <paramref name="from"/> on, so many bytes, in gets of a quarter of the window and none for less unless the run ends
+    /// there: several under way at a time, as one alone lets its reader wait for each in turn.
+    /// </summary>
+    private void GoAhead(SealedRun run, long from, long bytes, int window, ref List<Extent>? toLoad)
+    {
+        var get = Math.Max(window / 4, _blockBytes);
+        var end = run.Position + run.Length;
+        var to = Math.Min((from + bytes + _blockBytes - 1) / _blockBytes * _blockBytes, end);
+        while (_aheadBytes + get <= Options.CapacityBytes / 2)
+        {
+            var missing = FirstMissing(run.ObjectName, from, to);
+            if (missing >= to || (to < end && to - missing < get))
+                return;
+            var begun = toLoad?.Count ?? 0;
+            if (Begin(run, missing, Math.Min(to, missing + get), required: false, ref toLoad) is null)
+                return;
+            foreach (var extent in toLoad!.Skip(begun))
+            {
+                extent.IsAhead = true;
+                _aheadBytes += extent.Length;
+            }
+        }
+    }
+
+    /// <summary>What a sequential reader has behind it goes before what others will come for, though it was used last.</summary>
+    private void Leave(string name, long from, long to)
+    {
+        for (var at = from; at < to; at += _blockBytes)
+        {
+            if (!_blocks.TryGetValue((name, at / _blockBytes), out var extent) || extent.End > to)
+                continue;
+            Passed(extent);
+            _byUse.Remove(extent.Node!);
+            _byUse.AddLast(extent.Node!);
+        }
+    }
+
+    private void Passed(Extent extent)
+    {
+        if (!extent.IsAhead)
+            return;
+        extent.IsAhead = false;
+        _aheadBytes -= extent.Length;
     }
 
     /// <summary>Makes extents for what is missing from <paramref name="position"/> on; the first one, or null where there is no memory for it.</summary>
@@ -258,6 +317,7 @@ public sealed class ReadCache : IDisposable
         if (!extent.Resident)
             return;
         extent.Resident = false;
+        Passed(extent);
         _byUse.Remove(extent.Node!);
         for (var at = extent.Start; at < extent.End; at += _blockBytes)
             _blocks.Remove((extent.Name, at / _blockBytes));
@@ -298,9 +358,7 @@ public sealed class ReadCache : IDisposable
             {
                 var extent = node.Value;
                 node = node.Previous;
-                if (Ports.Time.GetElapsedTime(extent.LastUsed).TotalMilliseconds < Options.IdleMilliseconds)
-                    break;
-                if (extent.Pins == 0)
+                if (extent.Pins == 0 && Ports.Time.GetElapsedTime(extent.LastUsed).TotalMilliseconds >= Options.IdleMilliseconds)
                     Forget(extent);
             }
             _buffers.DropFree();

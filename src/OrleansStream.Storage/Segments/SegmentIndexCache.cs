@@ -38,6 +38,9 @@ internal sealed class SegmentIndexCache(IObjectStore store, RuntimePorts ports, 
         return new ValueTask<SegmentIndex>(entry.Index.Inline().WaitAsync(cancel));
     }
 
+    /// <summary>Begins to load an index that a reader will soon ask for. A failure is the reader's to hear of, who tries again.</summary>
+    public void Prefetch(SealedRun run) => _ = GetAsync(run, CancellationToken.None);
+
     private async Task LoadAsync(Entry entry)
     {
         try

@@ -14,10 +14,11 @@ public sealed class SegmentReader(ReadCache cache)
 {
     /// <summary>
     /// Whole batches from the one that holds <paramref name="offset"/> on, at most <paramref name="maxBytes"/>, none with an offset at or above
-    /// <paramref name="endOffset"/>. With <paramref name="atLeastOne"/> the first batch is returned even when larger than that.
+    /// <paramref name="endOffset"/>. With <paramref name="atLeastOne"/> the first batch is returned even when larger than that. A sequential reader will find
+    /// <paramref name="next"/>, the run after this one, begun.
     /// </summary>
     public async ValueTask<SegmentRead> ReadAsync(
-        SealedRun run, long offset, long endOffset, int maxBytes, bool atLeastOne, CancellationToken cancel)
+        SealedRun run, long offset, long endOffset, int maxBytes, bool atLeastOne, CancellationToken cancel, SealedRun? next = null)
     {
         if (offset > run.LastOffset || offset >= endOffset || (maxBytes <= 0 && !atLeastOne))
             return SegmentRead.Empty;
@@ -63,7 +64,7 @@ public sealed class SegmentReader(ReadCache cache)
         }
         if (to == from)
             return SegmentRead.Empty;
-        cache.Advance(run, from, to);
+        cache.Advance(run, from, to, next);
         return read.Finish(from, to);
     }
 

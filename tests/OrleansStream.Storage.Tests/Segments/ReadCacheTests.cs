@@ -99,7 +99,7 @@ public sealed class ReadCacheTests
     [Fact]
     public async Task A_sequential_reader_finds_its_bytes_loaded_and_gets_grow()
     {
-        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 256 * Block, BlockBytes = Block, MaxReadAheadBytes = 8 * Block });
+        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 256 * Block, BlockBytes = Block, MaxReadAheadBytes = 16 * Block });
         var run = await f.SealAsync(Many(640, 10_000));
         for (var offset = 0; offset < 640; offset += 5)
         {
@@ -107,8 +107,47 @@ public sealed class ReadCacheTests
             await f.Ports.Scheduler.DrainAsync();
         }
         Assert.Equal(1, f.Cache.Counters.Misses);
-        // 98 blocks and the index: by gets of up to 8 blocks.
-        Assert.InRange(f.Store.RangeReads, 13, 40);
+        // 98 blocks and the index: by gets of up to 4 blocks.
+        Assert.InRange(f.Store.RangeReads, 25, 40);
+    }
+
+    [Fact]
+    public async Task A_sequential_reader_finds_the_next_run_begun()
+    {
+        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 256 * Block, BlockBytes = Block, MaxReadAheadBytes = 8 * Block });
+        SealedRun[] runs = [await f.SealAsync(Many(200, 10_000)), await f.SealAsync(Many(200, 10_000)), await f.SealAsync(Many(200, 10_000))];
+        for (var i = 0; i < runs.Length; i++)
+        {
+            for (var offset = 0; offset < 200; offset += 5)
+            {
+                using var read = await f.Reader.ReadAsync(runs[i], offset, long.MaxValue, 50_000, true, default, runs.ElementAtOrDefault(i + 1));
+                await f.Ports.Scheduler.DrainAsync();
+            }
+        }
+        Assert.Equal(1, f.Cache.Counters.Misses);
+        var reads = f.Store.RangeReads;
+        await f.Reader.ReadIndexAsync(runs[2], default);
+        Assert.Equal(reads, f.Store.RangeReads);
+    }
+
+    [Fact]
+    public async Task More_sequential_readers_than_fit_do_not_evict_what_others_have_read_ahead()
+    {
+        const int readers = 12;
+        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 128 * Block, BlockBytes = Block, MaxReadAheadBytes = 16 * Block });
+        var runs = new SealedRun[readers];
+        for (var i = 0; i < readers; i++)
+            runs[i] = await f.SealAsync(Many(200, 10_000));
+        for (var offset = 0; offset < 200; offset += 5)
+        {
+            foreach (var run in runs)
+            {
+                using var read = await f.Reader.ReadAsync(run, offset, long.MaxValue, 50_000, true, default);
+                await f.Ports.Scheduler.DrainAsync();
+            }
+        }
+        // Once, and little more where a reader's chunk did not wait for it; without the bound it was ten times as much.
+        Assert.InRange(f.Cache.Counters.LoadedBytes, readers * 2_000_000L, readers * 3_000_000L);
     }
 
     [Fact]
