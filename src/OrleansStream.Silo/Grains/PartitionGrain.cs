@@ -2,6 +2,7 @@ using System.Buffers;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Concurrency;
+using Orleans.GrainDirectory;
 using Orleans.Runtime;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Partitions;
@@ -19,7 +20,7 @@ namespace OrleansStream.Silo.Grains;
 /// A partition in the silo that leads it: being active here means leading it here. The log is the engine's, and Kafka clients reach it without this grain;
 /// other silos and Orleans clients come through it. Kept alive, because Orleans sees nothing of the partition's work.
 /// </summary>
-[Reentrant, PartitionPlacement, GrainType(PartitionGrainId.GrainTypeName)]
+[Reentrant, PartitionPlacement, GrainDirectory(GrainDirectoryName = AssignmentDirectory.Name), GrainType(PartitionGrainId.GrainTypeName)]
 internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowledge, ILocalSiloDetails silo, ILogger<PartitionGrain> log) : Grain, IPartitionGrain
 {
     private static readonly TimeSpan WaitedAtMost = TimeSpan.FromSeconds(10);

@@ -61,6 +61,7 @@ internal static class BrokerSilo
         silo.Configure<SiloMessagingOptions>(options => options.MaxMessageBodySize = Math.Max(options.MaxMessageBodySize, most));
         silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BrokerLifecycle>();
         silo.AddPlacementDirector<PartitionPlacementStrategy, PartitionPlacementDirector>();
+        silo.Services.AddGrainDirectory<AssignmentDirectory>(AssignmentDirectory.Name, static (_, _) => new AssignmentDirectory());
     }
 
     /// <summary>How this silo finds others, and how soon it takes them for dead.</summary>

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Concurrency;
+using Orleans.GrainDirectory;
 using Orleans.Runtime;
 using OrleansStream.Broker.Groups;
 using OrleansStream.Broker.Groups.Admin;
@@ -14,7 +15,7 @@ using OffsetReset = OrleansStream.Grains.OffsetReset;
 namespace OrleansStream.Silo.Grains.Groups;
 
 /// <summary>A group's face for services and administrators, by Broker's rules: the coordinator itself is the engine's, and members reach it without this grain.</summary>
-[Reentrant, PartitionPlacement, GrainType(PlacedGrains.Group)]
+[Reentrant, PartitionPlacement, GrainDirectory(GrainDirectoryName = AssignmentDirectory.Name), GrainType(PlacedGrains.Group)]
 internal sealed class ConsumerGroupGrain(
     SiloEngine engine, ClusterKnowledge knowledge, ILocalSiloDetails silo, GrainTopicAdmin topics, ILogger<ConsumerGroupGrain> log)
     : CoordinatedGrain(engine, knowledge, silo, log), IConsumerGroupGrain
@@ -61,7 +62,7 @@ internal sealed class ConsumerGroupGrain(
 }
 
 /// <summary>All groups of a partition of __consumer_offsets.</summary>
-[Reentrant, PartitionPlacement, GrainType(PlacedGrains.GroupPartition)]
+[Reentrant, PartitionPlacement, GrainDirectory(GrainDirectoryName = AssignmentDirectory.Name), GrainType(PlacedGrains.GroupPartition)]
 internal sealed class GroupPartitionGrain(SiloEngine engine, ClusterKnowledge knowledge, ILocalSiloDetails silo, ILogger<GroupPartitionGrain> log)
     : CoordinatedGrain(engine, knowledge, silo, log), IGroupPartitionGrain
 {
