@@ -25,20 +25,24 @@ internal sealed class CacheBuffers(IChunkSource chunks, long capacityBytes)
 
     public static int SizeFor(int length) => (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(length, SmallestBytes));
 
+    /// <summary>A buffer that was in use before, or null. A larger one serves, too, as sequential readers begin small and grow.</summary>
+    public IMemoryOwner<byte>? TryRentTouched(int length)
+    {
+        var size = SizeFor(length);
+        for (var larger = size; larger <= LargestForSmaller * size; larger *= 2)
+        {
+            if (TryPop(larger, out var buffer))
+                return buffer;
+        }
+        return null;
+    }
+
     /// <summary>A buffer within the capacity, or null: then the caller evicts and asks again.</summary>
     public IMemoryOwner<byte>? TryRent(int length)
     {
         var size = SizeFor(length);
-        if (TryPop(size, out var buffer))
-            return buffer;
-        if (HeldBytes + size <= capacityBytes)
-            return RentBeyond(length);
-        // Sequential readers begin small and grow: a larger buffer that lies free is touched already, where a new one would have to be zeroed.
-        for (var larger = 2 * size; larger <= LargestForSmaller * size; larger *= 2)
-        {
-            if (TryPop(larger, out buffer))
-                return buffer;
-        }
+        if (TryRentTouched(length) is { } touched)
+            return touched;
         while (HeldBytes + size > capacityBytes && DropOneFree()) { }
         return HeldBytes + size <= capacityBytes ? RentBeyond(length) : null;
     }

@@ -14,7 +14,10 @@ public sealed record ReadCacheOptions
     /// <summary>The smallest ranged get, and its alignment. A power of two.</summary>
     public int BlockBytes { get; init; } = 1 << 20;
 
-    /// <summary>What a sequential reader's read-ahead grows to, in gets of a quarter of it. A power of two.</summary>
+    /// <summary>The largest ranged get. A power of two; most are of this size, so that one's buffer serves for the next.</summary>
+    public int MaxGetBytes { get; init; } = 2 << 20;
+
+    /// <summary>What a sequential reader's read-ahead grows to. A power of two.</summary>
     public int MaxReadAheadBytes { get; init; } = 16 << 20;
 
     /// <summary>Bytes of run indexes held.</summary>
@@ -45,22 +48,21 @@ public sealed class ReadCache : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Name, long Block), Extent> _blocks = [];
-    private readonly LinkedList<Extent> _byUse = new();
+    private readonly EvictionOrder _order = new();
     private readonly CacheBuffers _buffers;
     private readonly ReadAhead _readAhead;
     private readonly ILogger _log;
     private readonly int _blockBytes;
     private readonly ITimer _idleTimer;
     private bool _idleTimerRuns;
+    private bool _disposed;
     private long _hits, _misses, _readAheads, _loadedBytes, _overflows;
-
-    // Read ahead, and its reader has not passed it yet. At most half of the cache: where more readers go on than it has room for, they would evict each other's bytes.
-    private long _aheadBytes;
 
     public ReadCache(IObjectStore store, IChunkSource chunks, RuntimePorts ports, ReadCacheOptions options)
     {
-        if (!BitOperations.IsPow2(options.BlockBytes) || !BitOperations.IsPow2(options.MaxReadAheadBytes) || options.MaxReadAheadBytes < options.BlockBytes)
-            throw new ArgumentException("block and read-ahead sizes are powers of two, the first not above the second", nameof(options));
+        if (!BitOperations.IsPow2(options.BlockBytes) || !BitOperations.IsPow2(options.MaxGetBytes) || !BitOperations.IsPow2(options.MaxReadAheadBytes)
+            || options.BlockBytes > options.MaxGetBytes || options.MaxGetBytes > options.MaxReadAheadBytes)
+            throw new ArgumentException("sizes of a block, of a get and of read-ahead are powers of two, none above the next", nameof(options));
         Store = store;
         Ports = ports;
         Options = options;
@@ -68,7 +70,7 @@ public sealed class ReadCache : IDisposable
         _blockBytes = options.BlockBytes;
         _buffers = new CacheBuffers(chunks, options.CapacityBytes);
         // Two blocks at first: a read ends within a chunk, and a chunk may reach into the next block.
-        _readAhead = new ReadAhead(Math.Min(2 * _blockBytes, options.MaxReadAheadBytes), options.MaxReadAheadBytes);
+        _readAhead = new ReadAhead(Math.Min(Math.Max(2 * _blockBytes, options.MaxGetBytes), options.MaxReadAheadBytes), options.MaxReadAheadBytes);
         _log = ports.Logs.CreateLogger<ReadCache>();
         _idleTimer = ports.Time.CreateTimer(_ => TrimIdle(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -88,13 +90,14 @@ public sealed class ReadCache : IDisposable
     internal RuntimePorts Ports { get; }
     internal SegmentIndexCache Indexes { get; }
 
-    /// <summary>Gives back all that is not pinned and stops the idle timer.</summary>
+    /// <summary>Gives back all that is not pinned, the rest with its last pin, and stops the idle timer.</summary>
     public void Dispose()
     {
         _idleTimer.Dispose();
         lock (_lock)
         {
-            while (EvictOne()) { }
+            _disposed = true;
+            while (Evict(_order.Next())) { }
             _buffers.DropFree();
         }
     }
@@ -114,7 +117,7 @@ public sealed class ReadCache : IDisposable
             else
             {
                 _misses++;
-                extent = Begin(run, position, until, required, ref toLoad);
+                extent = Begin(run, position, until, required ? Need.Required : Need.Optional, ref toLoad);
                 if (extent is null)
                     return ValueTask.FromResult<Extent?>(null);
             }
@@ -142,15 +145,15 @@ public sealed class ReadCache : IDisposable
             var end = run.Position + run.Length;
             if (window > 0)
             {
-                GoAhead(run, to, window, window, ref toLoad);
-                Leave(run.ObjectName, from, to);
+                GoAhead(run, to, window, ref toLoad);
+                Pass(run.ObjectName, from, to);
             }
             var beyond = to + window - end;
             goesBeyond = window > 0 && beyond > 0 && next is not null;
             if (goesBeyond)
             {
                 _readAhead.Expect(next!.ObjectName, next.Position, window);
-                GoAhead(next, next.Position, beyond, window, ref toLoad);
+                GoAhead(next, next.Position, beyond, ref toLoad);
             }
             _readAheads += toLoad?.Count ?? 0;
         }
@@ -193,53 +196,36 @@ public sealed class ReadCache : IDisposable
     }
 
     /// <summary>
-    /// Begins what is missing of a run from <paramref name="from"/> on, so many bytes, in gets of a quarter of the window and none for less unless the run ends
-    /// there: several under way at a time, as one alone lets its reader wait for each in turn.
+    /// Begins what is missing of a run from <paramref name="from"/> on, so many bytes, in the largest gets and none for less, unless the run ends there
+    /// or the reader is about to arrive: several under way at a time, as one alone lets its reader wait for each in turn. At most a quarter of the cache is ahead: where more readers go on than it has
+    /// room for, they would evict each other's bytes.
     /// </summary>
-    private void GoAhead(SealedRun run, long from, long bytes, int window, ref List<Extent>? toLoad)
+    private void GoAhead(SealedRun run, long from, long bytes, ref List<Extent>? toLoad)
     {
-        var get = Math.Max(window / 4, _blockBytes);
+        var get = Options.MaxGetBytes;
         var end = run.Position + run.Length;
         var to = Math.Min((from + bytes + _blockBytes - 1) / _blockBytes * _blockBytes, end);
-        while (_aheadBytes + get <= Options.CapacityBytes / 2)
+        while (_order.AheadBytes + get <= Options.CapacityBytes / 4)
         {
             var missing = FirstMissing(run.ObjectName, from, to);
-            if (missing >= to || (to < end && to - missing < get))
+            if (missing >= to || (to < end && to - missing < get && missing - from > 2 * _blockBytes))
                 return;
-            var begun = toLoad?.Count ?? 0;
-            if (Begin(run, missing, Math.Min(to, missing + get), required: false, ref toLoad) is null)
+            if (Begin(run, missing, Math.Min(to, missing + get), Need.Ahead, ref toLoad) is null)
                 return;
-            foreach (var extent in toLoad!.Skip(begun))
-            {
-                extent.IsAhead = true;
-                _aheadBytes += extent.Length;
-            }
         }
     }
 
-    /// <summary>What a sequential reader has behind it goes before what others will come for, though it was used last.</summary>
-    private void Leave(string name, long from, long to)
+    private void Pass(string name, long from, long to)
     {
         for (var at = from; at < to; at += _blockBytes)
         {
-            if (!_blocks.TryGetValue((name, at / _blockBytes), out var extent) || extent.End > to)
-                continue;
-            Passed(extent);
-            _byUse.Remove(extent.Node!);
-            _byUse.AddLast(extent.Node!);
+            if (_blocks.TryGetValue((name, at / _blockBytes), out var extent) && extent.End <= to)
+                _order.Pass(extent);
         }
     }
 
-    private void Passed(Extent extent)
-    {
-        if (!extent.IsAhead)
-            return;
-        extent.IsAhead = false;
-        _aheadBytes -= extent.Length;
-    }
-
     /// <summary>Makes extents for what is missing from <paramref name="position"/> on; the first one, or null where there is no memory for it.</summary>
-    private Extent? Begin(SealedRun run, long position, long until, bool required, ref List<Extent>? toLoad)
+    private Extent? Begin(SealedRun run, long position, long until, Need need, ref List<Extent>? toLoad)
     {
         Extent? first = null;
         var start = position / _blockBytes * _blockBytes;
@@ -248,13 +234,13 @@ public sealed class ReadCache : IDisposable
             var length = MissingLength(run, start, until);
             if (length == 0)
                 break;
-            var buffer = Rent(length, required && first is null);
+            var buffer = Rent(length, need == Need.Required && first is null);
             if (buffer is null)
                 break;
             var extent = new Extent(run.ObjectName, start, length, buffer);
             for (var at = start; at < extent.End; at += _blockBytes)
                 _blocks[(run.ObjectName, at / _blockBytes)] = extent;
-            extent.Node = _byUse.AddFirst(extent);
+            _order.Add(extent, ahead: need == Need.Ahead);
             Touch(extent);
             (toLoad ??= []).Add(extent);
             first ??= extent;
@@ -267,7 +253,7 @@ public sealed class ReadCache : IDisposable
     private int MissingLength(SealedRun run, long start, long until)
     {
         var blocks = 0;
-        var most = Options.MaxReadAheadBytes / _blockBytes;
+        var most = Options.MaxGetBytes / _blockBytes;
         while (blocks < most && start + ((long)blocks * _blockBytes) < until
             && !_blocks.ContainsKey((run.ObjectName, (start / _blockBytes) + blocks)))
             blocks++;
@@ -289,9 +275,14 @@ public sealed class ReadCache : IDisposable
     {
         while (true)
         {
+            if (_buffers.TryRentTouched(length) is { } touched)
+                return touched;
+            // Rather than fresh memory, which has to be zeroed first, and that takes as long as the read: a lone sequential reader goes round in an eighth of the cache.
+            if (_order.PassedBytes > Options.CapacityBytes / 8 && Evict(_order.NextPassed()))
+                continue;
             if (_buffers.TryRent(length) is { } buffer)
                 return buffer;
-            if (EvictOne())
+            if (Evict(_order.Next()))
                 continue;
             if (!required)
                 return null;
@@ -300,16 +291,12 @@ public sealed class ReadCache : IDisposable
         }
     }
 
-    private bool EvictOne()
+    private bool Evict(Extent? extent)
     {
-        for (var node = _byUse.Last; node is not null; node = node.Previous)
-        {
-            if (node.Value.Pins > 0)
-                continue;
-            Forget(node.Value);
-            return true;
-        }
-        return false;
+        if (extent is null)
+            return false;
+        Forget(extent);
+        return true;
     }
 
     private void Forget(Extent extent)
@@ -317,8 +304,7 @@ public sealed class ReadCache : IDisposable
         if (!extent.Resident)
             return;
         extent.Resident = false;
-        Passed(extent);
-        _byUse.Remove(extent.Node!);
+        _order.Remove(extent);
         for (var at = extent.Start; at < extent.End; at += _blockBytes)
             _blocks.Remove((extent.Name, at / _blockBytes));
         if (extent.Pins == 0)
@@ -332,18 +318,16 @@ public sealed class ReadCache : IDisposable
             return;
         if (!extent.Resident)
             _buffers.Return(extent.Buffer);
-        else if (_buffers.HeldBytes > Options.CapacityBytes)
+        else if (_disposed || _buffers.HeldBytes > Options.CapacityBytes)
             Forget(extent);
+        if (_disposed)
+            _buffers.DropFree();
     }
 
     private void Touch(Extent extent)
     {
         extent.LastUsed = Ports.Time.GetTimestamp();
-        if (_byUse.First != extent.Node)
-        {
-            _byUse.Remove(extent.Node!);
-            _byUse.AddFirst(extent.Node!);
-        }
+        _order.Use(extent);
         if (_idleTimerRuns)
             return;
         _idleTimerRuns = true;
@@ -354,15 +338,13 @@ public sealed class ReadCache : IDisposable
     {
         lock (_lock)
         {
-            for (var node = _byUse.Last; node is not null;)
+            foreach (var extent in _order.All.ToList())
             {
-                var extent = node.Value;
-                node = node.Previous;
                 if (extent.Pins == 0 && Ports.Time.GetElapsedTime(extent.LastUsed).TotalMilliseconds >= Options.IdleMilliseconds)
                     Forget(extent);
             }
             _buffers.DropFree();
-            _idleTimerRuns = _byUse.Count > 0;
+            _idleTimerRuns = _order.Count > 0;
             if (_idleTimerRuns)
                 _idleTimer.Change(TimeSpan.FromMilliseconds(Options.IdleMilliseconds), Timeout.InfiniteTimeSpan);
         }
@@ -404,6 +386,16 @@ public sealed class ReadCache : IDisposable
             Log.LoadFailed(_log, extent.Name, extent.Start, error);
             extent.Fail(error);
         }
+    }
+
+    private enum Need
+    {
+        /// <summary>A reader cannot go on without it.</summary>
+        Required,
+        Optional,
+
+        /// <summary>Nobody has come for it yet.</summary>
+        Ahead,
     }
 
     private static class Log

@@ -8,7 +8,7 @@ public sealed class ReadCacheTests
 {
     private const int Block = 64 << 10;
 
-    private static ReadCacheOptions Small(int blocks) => new() { CapacityBytes = blocks * Block, BlockBytes = Block, MaxReadAheadBytes = Block };
+    private static ReadCacheOptions Small(int blocks) => new() { CapacityBytes = blocks * Block, BlockBytes = Block, MaxGetBytes = Block, MaxReadAheadBytes = Block };
 
     private static IEnumerable<byte[]> Many(int batches, int size) => Enumerable.Range(0, batches).Select(i => Batch(i, 1, size));
 
@@ -99,7 +99,7 @@ public sealed class ReadCacheTests
     [Fact]
     public async Task A_sequential_reader_finds_its_bytes_loaded_and_gets_grow()
     {
-        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 256 * Block, BlockBytes = Block, MaxReadAheadBytes = 16 * Block });
+        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 256 * Block, BlockBytes = Block, MaxGetBytes = 4 * Block, MaxReadAheadBytes = 16 * Block });
         var run = await f.SealAsync(Many(640, 10_000));
         for (var offset = 0; offset < 640; offset += 5)
         {
@@ -114,7 +114,7 @@ public sealed class ReadCacheTests
     [Fact]
     public async Task A_sequential_reader_finds_the_next_run_begun()
     {
-        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 256 * Block, BlockBytes = Block, MaxReadAheadBytes = 8 * Block });
+        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 256 * Block, BlockBytes = Block, MaxGetBytes = 2 * Block, MaxReadAheadBytes = 8 * Block });
         SealedRun[] runs = [await f.SealAsync(Many(200, 10_000)), await f.SealAsync(Many(200, 10_000)), await f.SealAsync(Many(200, 10_000))];
         for (var i = 0; i < runs.Length; i++)
         {
@@ -134,7 +134,7 @@ public sealed class ReadCacheTests
     public async Task More_sequential_readers_than_fit_do_not_evict_what_others_have_read_ahead()
     {
         const int readers = 12;
-        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 128 * Block, BlockBytes = Block, MaxReadAheadBytes = 16 * Block });
+        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 128 * Block, BlockBytes = Block, MaxGetBytes = 4 * Block, MaxReadAheadBytes = 16 * Block });
         var runs = new SealedRun[readers];
         for (var i = 0; i < readers; i++)
             runs[i] = await f.SealAsync(Many(200, 10_000));
@@ -159,6 +159,23 @@ public sealed class ReadCacheTests
             (await f.Reader.ReadAsync(run, i, long.MaxValue, 20_000, true, default)).Dispose();
         await f.Ports.Scheduler.DrainAsync();
         f.Dispose();
+        Assert.Equal(0, f.Chunks.BytesOut);
+    }
+
+    [Fact]
+    public async Task Disposed_while_a_get_is_under_way_it_gives_that_buffer_back_as_well()
+    {
+        var f = new SegmentFixture(Small(8));
+        var run = await f.SealAsync(Many(64, 10_000));
+        await f.Reader.ReadIndexAsync(run, default);
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        f.Store.BeforeCall = (_, _) => new ValueTask(gate.Task);
+        var reading = f.Reader.ReadAsync(run, 0, long.MaxValue, 20_000, true, default).AsTask();
+        f.Dispose();
+        Assert.NotEqual(0, f.Chunks.BytesOut);
+        gate.SetResult();
+        (await reading).Dispose();
+        await f.Ports.Scheduler.DrainAsync();
         Assert.Equal(0, f.Chunks.BytesOut);
     }
 }

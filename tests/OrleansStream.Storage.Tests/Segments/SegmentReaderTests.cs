@@ -14,7 +14,7 @@ public sealed class SegmentReaderTests
     [InlineData(33)]
     public async Task Every_offset_is_found_with_its_bytes(int piece)
     {
-        using var f = new SegmentFixture(new ReadCacheOptions { BlockBytes = 64 << 10, MaxReadAheadBytes = 256 << 10 });
+        using var f = new SegmentFixture(new ReadCacheOptions { BlockBytes = 64 << 10, MaxGetBytes = 64 << 10, MaxReadAheadBytes = 256 << 10 });
         var batches = Many(300, 3, 1111).ToList();
         var run = await f.SealAsync(batches, piece);
         for (var offset = 0; offset < 900; offset += 7)
@@ -28,7 +28,7 @@ public sealed class SegmentReaderTests
     [Fact]
     public async Task Reading_on_from_the_end_of_each_read_gives_the_whole_run_once()
     {
-        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 2 << 20, BlockBytes = 64 << 10, MaxReadAheadBytes = 512 << 10 });
+        using var f = new SegmentFixture(new ReadCacheOptions { CapacityBytes = 2 << 20, BlockBytes = 64 << 10, MaxGetBytes = 64 << 10, MaxReadAheadBytes = 512 << 10 });
         var batches = Many(2000, 5, 4099).ToList();
         var run = await f.SealAsync(batches);
         long offset = 0;
