@@ -37,7 +37,7 @@ internal sealed record SteadyTool(string Name, int Id, Func<Place, int, IReadOnl
             static (place, id) => [DebianPython, Script("steady_kcat.py"), "produce", place.Bootstrap, place.Topic, Text(place.Partitions), Text(id)],
             static (place, _) =>
             [
-                "kcat", "-C", "-b", place.Bootstrap, "-t", place.Topic, "-o", "beginning", "-q", "-u", "-X", "broker.address.family=v4", "-X", "auto.offset.reset=error",
+                "kcat", "-C", "-E", "-b", place.Bootstrap, "-t", place.Topic, "-o", "beginning", "-q", "-u", "-X", "broker.address.family=v4", "-X", "auto.offset.reset=error",
                 "-f", """{"name":"record_data","partition":%p,"offset":%o,"key":"%k","value":"%s"}\n""",
             ])
             { Absent = static () => Missing.Package("kcat") },

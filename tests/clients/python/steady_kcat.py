@@ -1,5 +1,6 @@
 """kcat, fed with a record a line without rest: the contract is in steady.py. It says where a record was delivered but not which one it was, so this counts: of
-the records of a partition the first that was fed is the first that is delivered. Its consumer needs no program: the format of its output can be ours."""
+the records of a partition the first that was fed is the first that is delivered. Its consumer needs no program: the format of its output can be ours. With -E it
+goes on when no broker can be reached, as libraries do."""
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ DELIVERED = re.compile(r'Message delivered to partition (\d+) \(offset (-?\d+)\)
 fed = defaultdict(deque)
 acked = 0
 kcat = subprocess.Popen(
-    ['kcat', '-P', '-b', bootstrap, '-t', topic, '-K', '\t', '-vvv', '-X', 'broker.address.family=v4', '-X', 'enable.idempotence=true', '-X', 'delivery.timeout.ms=120000',
+    ['kcat', '-P', '-b', bootstrap, '-t', topic, '-K', '\t', '-vvv', '-E', '-X', 'broker.address.family=v4', '-X', 'enable.idempotence=true', '-X', 'delivery.timeout.ms=120000',
      '-X', 'topic.produce.offset.report=true'], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
