@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OrleansStream.Cluster.EndToEnd.Clients;
 using OrleansStream.Cluster.EndToEnd.History;
 using OrleansStream.Cluster.EndToEnd.Silos;
 using Xunit.Abstractions;
@@ -20,18 +21,21 @@ public sealed class AllKilledTests(ITestOutputHelper output) : ClusterTest(outpu
     private async Task KillAllAsync(SiloCluster cluster)
     {
         Load load = await Load.StartAsync(cluster, "dark", Partitions);
+        await using SteadyClients clients = await SteadyClients.StartAsync(cluster, Output);
         await load.AcknowledgesAsync(RecordsBefore);
         long killed = Stopwatch.GetTimestamp();
         foreach (SiloProcess silo in cluster.Silos) silo.Kill();
         foreach (SiloProcess silo in cluster.Silos)
         {
-            silo.ChangePorts();
+            silo.ChangeSilo();
             silo.Launch();
         }
         IReadOnlyList<TimeSpan> answered = await load.AnswerAgainAsync(Enumerable.Range(0, Partitions), killed);
         Output.WriteLine($"all silos killed and started elsewhere: every partition answered again {answered.Max().TotalMilliseconds:0} ms after the kill");
         await cluster.EvenAsync("dark");
+        await clients.ProceedAsync(killed);
         await load.CheckAsync();
+        await clients.CheckAsync();
         Output.WriteLine($"{load.History.AcknowledgedCount} records acknowledged, all there, once and in order");
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OrleansStream.Cluster.EndToEnd.Clients;
 using OrleansStream.Cluster.EndToEnd.History;
 using OrleansStream.Cluster.EndToEnd.Silos;
 using OrleansStream.EndToEnd.Brokers;
@@ -10,7 +11,9 @@ namespace OrleansStream.Cluster.EndToEnd;
 public sealed class KillTests(ITestOutputHelper output) : ClusterTest(output)
 {
     private const int Partitions = 12;
-    private static int Rounds => Repository.Full ? 30 : 2;
+
+    // OSTREAM_KILLS: so many, for whoever has only so much time.
+    private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("OSTREAM_KILLS"), out int kills) ? kills : Repository.Full ? 30 : 2;
 
     [SkippableFact]
     public Task Killed_silos_on_a_folder() => OnFolderAsync(RoundsAsync);
@@ -24,6 +27,7 @@ public sealed class KillTests(ITestOutputHelper output) : ClusterTest(output)
         Output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         Load load = await Load.StartAsync(cluster, "killed", Partitions);
+        await using SteadyClients clients = await SteadyClients.StartAsync(cluster, Output);
         List<TimeSpan> whole = [], each = [], back = [];
         for (int round = 0; round < Rounds; round++)
         {
@@ -43,8 +47,10 @@ public sealed class KillTests(ITestOutputHelper output) : ClusterTest(output)
             Output.WriteLine($"round {round + 1}: broker {victim.NodeId}{(victim.NodeId == view.ControllerId ? " (controller)" : "")} killed, "
                 + $"its {answered.Count} partitions answered again after {answered.Min().TotalMilliseconds:0} to {answered.Max().TotalMilliseconds:0} ms; "
                 + $"it was back with its share {back[^1].TotalMilliseconds:0} ms after its start");
+            await clients.ProceedAsync(moment);
         }
         await load.CheckAsync();
+        await clients.CheckAsync();
         Output.WriteLine($"all partitions of a killed silo: {whole.Summary()}");
         Output.WriteLine($"one partition of a killed silo: {each.Summary()}");
         Output.WriteLine($"back with its share: {back.Summary()}");

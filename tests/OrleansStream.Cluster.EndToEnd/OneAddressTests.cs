@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using OrleansStream.Cluster.EndToEnd.Clients;
 using OrleansStream.Cluster.EndToEnd.History;
 using OrleansStream.Cluster.EndToEnd.Silos;
 using OrleansStream.EndToEnd.Brokers;
@@ -55,8 +56,8 @@ public sealed class OneAddressTests(ITestOutputHelper output) : ClusterTest(outp
         for (int partition = 0; partition < 3; partition++)
         {
             string place = partition.ToString(CultureInfo.InvariantCulture);
-            await RunAsync("kcat", lines, "-P", "-b", At(cluster), "-t", "ordered", "-p", place, "-X", "linger.ms=0", "-X", "batch.num.messages=20", "-X", "enable.idempotence=true");
-            Assert.Equal(lines, await RunAsync("kcat", "", "-C", "-q", "-e", "-b", At(cluster), "-t", "ordered", "-p", place, "-o", "beginning"));
+            await RunAsync("kcat", lines, "-P", "-b", cluster.Bootstrap, "-t", "ordered", "-p", place, "-X", "linger.ms=0", "-X", "batch.num.messages=20", "-X", "enable.idempotence=true");
+            Assert.Equal(lines, await RunAsync("kcat", "", "-C", "-q", "-e", "-b", cluster.Bootstrap, "-t", "ordered", "-p", place, "-o", "beginning"));
         }
         Output.WriteLine($"kcat: {records} records in each of 3 partitions, in requests of 20, all there in their order");
     });
@@ -68,21 +69,22 @@ public sealed class OneAddressTests(ITestOutputHelper output) : ClusterTest(outp
         string python = Path.Combine(Repository.Cache, "python", "bin", "python");
         if (!File.Exists(python)) Missing.Tool("python-wheels", python);
         const int GroupPartitions = 6;
-        await cluster.CreateTopicAsync("steady", 6);
         await cluster.CreateTopicAsync("grouped", GroupPartitions);
-        await using var client = new SteadyClient(At(cluster), "steady");
+        await using SteadyClients clients = await SteadyClients.StartAsync(cluster, Output, Repository.Full ? [] : [SteadyTool.ConfluentKafka]);
         var read = new Dictionary<string, ConcurrentDictionary<(int, long), int>> { ["classic"] = new(), ["consumer"] = new() };
-        List<Member> members = [.. read.SelectMany(g => Enumerable.Range(0, 2).Select(_ => new Member(python, At(cluster), "grouped", g.Key, g.Key, (p, o) => g.Value.AddOrUpdate((p, o), 1, static (_, n) => n + 1))))];
+        List<Member> members = [.. read.SelectMany(g => Enumerable.Range(0, 2).Select(_ => new Member(python, cluster.Bootstrap, "grouped", g.Key, g.Key, (p, o) => g.Value.AddOrUpdate((p, o), 1, static (_, n) => n + 1))))];
         try
         {
             var history = new TopicHistory("grouped", GroupPartitions);
             List<SteadyProducer> producers = [.. Enumerable.Range(0, GroupPartitions).Select(p => new SteadyProducer(cluster, history, p, p + 1, TimeSpan.FromSeconds(30)))];
             await UntilAsync(() => read.Values.All(static r => r.Count > 100), "the groups do not read");
             SiloProcess victim = cluster.Silos[Environment.TickCount % Silos];
+            long moment = Stopwatch.GetTimestamp();
             victim.Kill();
             await Task.WhenAll(producers.Select(static p => p.DeliversAfterAsync(Stopwatch.GetTimestamp())));
             victim.Launch();
             await victim.AnswersAsync();
+            await clients.ProceedAsync(moment);
             if (Repository.Peers is { } peers) Output.WriteLine(await JavaAsync(cluster, Path.Combine(peers, "kafka", "kafka")));
             else Output.WriteLine("SKIPPED: Kafka's own tools are not here");
             await Task.WhenAll(producers.Select(static p => p.StopAsync()));
@@ -98,7 +100,7 @@ public sealed class OneAddressTests(ITestOutputHelper output) : ClusterTest(outp
             }
             await history.CheckAsync(_ => KafkaConnection.OpenAsync(cluster.Balancer!.Port));
             foreach (Member member in members) await member.LeaveAsync();
-            Output.WriteLine(await client.CheckAsync());
+            await clients.CheckAsync();
             await ListsEachGroupOnceAsync(cluster);
         }
         finally
@@ -112,8 +114,8 @@ public sealed class OneAddressTests(ITestOutputHelper output) : ClusterTest(outp
     {
         await using (KafkaConnection connection = await KafkaConnection.OpenAsync(cluster.Balancer!.Port)) await connection.CreateTopicAsync("java", 3);
         string[] lines = [.. Enumerable.Range(0, 2000).Select(static i => $"line {i}")];
-        await RunAsync(kafka, string.Join('\n', lines) + "\n", "console-producer", "--bootstrap-server", At(cluster), "--topic", "java");
-        string got = await RunAsync(kafka, "", "console-consumer", "--bootstrap-server", At(cluster), "--topic", "java", "--from-beginning", "--group", "java", "--max-messages", "2000", "--timeout-ms", "60000");
+        await RunAsync(kafka, string.Join('\n', lines) + "\n", "console-producer", "--bootstrap-server", cluster.Bootstrap, "--topic", "java");
+        string got = await RunAsync(kafka, "", "console-consumer", "--bootstrap-server", cluster.Bootstrap, "--topic", "java", "--from-beginning", "--group", "java", "--max-messages", "2000", "--timeout-ms", "60000");
         Assert.Equal(lines.Order(StringComparer.Ordinal), got.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
         return "Kafka's console tools: 2000 lines written and read in a group";
     }
@@ -131,8 +133,6 @@ public sealed class OneAddressTests(ITestOutputHelper output) : ClusterTest(outp
             Assert.Contains("consumer", groups);
         }
     }
-
-    private static string At(SiloCluster cluster) => $"127.0.0.1:{cluster.Balancer!.Port}";
 
     private static async Task UntilAsync(Func<bool> condition, string otherwise)
     {

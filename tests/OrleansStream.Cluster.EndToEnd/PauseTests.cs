@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using OrleansStream.Cluster.EndToEnd.Clients;
 using OrleansStream.Cluster.EndToEnd.History;
 using OrleansStream.Cluster.EndToEnd.Silos;
 using OrleansStream.EndToEnd.Wire;
@@ -25,6 +26,7 @@ public sealed class PauseTests(ITestOutputHelper output) : ClusterTest(output)
     {
         // A paused process answers nothing and closes nothing: how soon a producer sees that is its own affair, and not to be measured here.
         Load load = await Load.StartAsync(cluster, "paused", Partitions, requestSeconds: 1);
+        await using SteadyClients clients = await SteadyClients.StartAsync(cluster, Output);
         ClusterView before = await cluster.EvenAsync("paused");
         // Once the controller's silo, once another: who decides is the harder case.
         foreach (SiloProcess victim in (SiloProcess[])[cluster.Silos.First(s => s.NodeId != before.ControllerId), cluster.Silos.First(s => s.NodeId == before.ControllerId)])
@@ -46,10 +48,12 @@ public sealed class PauseTests(ITestOutputHelper output) : ClusterTest(output)
             Assert.Contains("ostream-silo: ", end.Printed, StringComparison.Ordinal);
             await victim.AnswersAsync();
             await cluster.EvenAsync("paused");
+            await clients.ProceedAsync(moment);
             foreach (StubbornProducer one in stubborn) await one.StopAsync();
             Output.WriteLine($"its producers were told after the pause: {string.Join(", ", stubborn.SelectMany(s => s.ToldAfter(resumed)).GroupBy(static t => t).Select(static g => $"{g.Key} ({g.Count()})"))}");
         }
         await load.CheckAsync();
+        await clients.CheckAsync();
         Output.WriteLine($"{load.History.AcknowledgedCount} records acknowledged, all there, once and in order");
     }
 

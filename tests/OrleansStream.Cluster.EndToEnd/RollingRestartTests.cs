@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OrleansStream.Cluster.EndToEnd.Clients;
 using OrleansStream.Cluster.EndToEnd.History;
 using OrleansStream.Cluster.EndToEnd.Silos;
 using Xunit.Abstractions;
@@ -18,9 +19,8 @@ public sealed class RollingRestartTests(ITestOutputHelper output) : ClusterTest(
 
     private async Task RestartAllAsync(SiloCluster cluster)
     {
-        await cluster.CreateTopicAsync("steady", 6);
         Load load = await Load.StartAsync(cluster, "rolling", Partitions);
-        await using var client = new SteadyClient(string.Join(',', cluster.Silos.Select(static s => $"127.0.0.1:{s.Port}")), "steady");
+        await using SteadyClients clients = await SteadyClients.StartAsync(cluster, Output);
         List<TimeSpan> pauses = [];
         List<int> errors = [];
         foreach (SiloProcess silo in cluster.Silos)
@@ -37,6 +37,7 @@ public sealed class RollingRestartTests(ITestOutputHelper output) : ClusterTest(
             ClusterView after = await cluster.EvenAsync("rolling");
             Seen(load, without, after, launched, pauses, errors);
             Output.WriteLine($"broker {silo.NodeId}: ended {stopped.TotalMilliseconds:0} ms after SIGTERM, back with its share {Stopwatch.GetElapsedTime(launched).TotalMilliseconds:0} ms after its start");
+            await clients.ProceedAsync(moment);
         }
         await load.CheckAsync();
         List<TimeSpan> latencies = [.. load.Producers.SelectMany(static p => p.Deliveries).Select(static d => d.Latency)];
@@ -44,7 +45,7 @@ public sealed class RollingRestartTests(ITestOutputHelper output) : ClusterTest(
         Output.WriteLine($"errors that a producer saw in a move: {string.Join(", ", errors.GroupBy(static e => e).OrderBy(static g => g.Key).Select(static g => $"{g.Key} in {g.Count()} moves"))}");
         Output.WriteLine($"every produce during the restarts: p50 {latencies.At(0.5).TotalMilliseconds:0.0} ms, p99 {latencies.At(0.99).TotalMilliseconds:0} ms, longest {latencies.Max().TotalMilliseconds:0} ms");
         Output.WriteLine($"{load.History.AcknowledgedCount} records acknowledged, all there, once and in order");
-        Output.WriteLine(await client.CheckAsync());
+        await clients.CheckAsync();
     }
 
     /// <summary>For every partition whose leader changed: the longest that one of its batches took since, and what its producer had to retry for.</summary>

@@ -97,6 +97,32 @@ public sealed class ClusterTests
         }
     }
 
+    [Fact]
+    public async Task Behind_a_produce_that_was_refused_none_is_taken_that_its_client_had_sent_before_it_could_know()
+    {
+        (TestGateway gateway, TopicPicture topic, WireClient client) = await StartAsync(2);
+        await using (gateway)
+        using (client)
+        {
+            TaskCompletionSource<PartitionLease> opening = gateway.Engine.Open(topic, 0);
+            int[] partitions = [0, 0, 1, 0];
+            await client.SendBytesAsync(partitions.SelectMany(static (p, i) => WireClient.Frame(Requests.Produce("t", p, Requests.Batch(1)), 9, i)).ToArray());
+            await PipeliningTests.WaitUntil(() => gateway.Engine.Waiting == 1);
+            // It has waited in vain; and by the time the next one is looked at it serves.
+            gateway.Engine.Opened(topic, 0);
+            opening.SetResult(new PartitionLease(ErrorCode.NotLeaderOrFollower, null));
+            const short refused = (short)ErrorCode.NotLeaderOrFollower;
+            foreach (short expected in (short[])[refused, refused, 0, refused])
+            {
+                (_, ProduceResponse response) = await client.ReceiveAsync<ProduceResponse>(ProduceRequest.Info, 9);
+                Assert.Equal(expected, response.Responses[0].PartitionResponses[0].ErrorCode);
+            }
+            Assert.Equal(0, gateway.Engine.Partition(topic, 0).HighWatermark);
+            ProduceResponse again = await client.ProduceAsync(Requests.Produce("t", 0, Requests.Batch(1)), 9);
+            Assert.Equal((short)0, again.Responses[0].PartitionResponses[0].ErrorCode);
+        }
+    }
+
     [Theory]
     [InlineData(20, 5000)]
     [InlineData(60_000, 20)]

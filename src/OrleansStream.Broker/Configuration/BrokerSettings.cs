@@ -32,6 +32,7 @@ public sealed record BrokerSettings
     public int JournalLingerMs { get; private init; }
     public long JournalMaxAgeMs { get; private init; }
     public long JournalMaxBytes { get; private init; }
+    public int JournalMaxObjects { get; private init; }
     public bool JournalAcceptLoss { get; private init; }
     public long MemoryBudgetBytes { get; private init; }
     public long ReadCacheBytes { get; private init; }
@@ -88,6 +89,7 @@ public sealed record BrokerSettings
             JournalLingerMs = layers.Int("journal.linger.ms"),
             JournalMaxAgeMs = layers.Long("journal.max.age.ms"),
             JournalMaxBytes = layers.Long("journal.max.bytes"),
+            JournalMaxObjects = layers.Int("journal.max.objects"),
             JournalAcceptLoss = layers.Bool("journal.accept.loss"),
             MemoryBudgetBytes = layers.Long("memory.budget.bytes"),
             ReadCacheBytes = layers.Long("read.cache.bytes"),

@@ -127,6 +127,7 @@ public sealed class BrokerEngine : IEngine, IAsyncDisposable
         MemoryBudgetBytes = settings.MemoryBudgetBytes,
         JournalMaxAgeMs = settings.JournalMaxAgeMs,
         JournalMaxBytes = settings.JournalMaxBytes,
+        JournalMaxObjects = settings.JournalMaxObjects,
         ReadCacheBytes = settings.ReadCacheBytes,
     };
 

@@ -42,11 +42,21 @@ internal sealed class ProduceHandler : ApiHandler<ProduceRequest>, IPipelinedHan
                     pending.Add(new AppendResult(error, ErrorMessage: Explain(error)));
                     continue;
                 }
+                if (context.Refused is { } before && before.IsBehind(topic!.Id, partitionData.Index))
+                {
+                    pending.Add(new AppendResult(ErrorCode.NotLeaderOrFollower));
+                    continue;
+                }
                 PartitionLease lease = await context.LeaseAsync(topic!, partitionData.Index, request.TimeoutMs);
                 if (lease.Partition is { } partition && lease.Error == ErrorCode.None)
+                {
                     pending.Add(partition.AppendAsync(partitionData.Records ?? ReadOnlySequence<byte>.Empty, (Acks)request.Acks, context.Version));
+                }
                 else
+                {
                     pending.Add(new AppendResult(lease.Error));
+                    context.Refused?.Add(topic!.Id, partitionData.Index);
+                }
                 // The frame is reused once this has started.
                 partitionData.Records = null;
             }

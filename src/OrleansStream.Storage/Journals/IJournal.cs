@@ -85,7 +85,7 @@ public interface IJournal : IAsyncDisposable
 
     /// <summary>
     /// What keeps the journal from trimming: its age in milliseconds and size in bytes, from the oldest entry that is not sealed yet, and
-    /// the partitions with entries in its oldest file or object.
+    /// the partitions with entries in its oldest file or object; of a journal in a store how many objects it is, too.
     /// </summary>
     JournalBacklog Backlog();
 
@@ -93,7 +93,16 @@ public interface IJournal : IAsyncDisposable
     ValueTask CloseAsync(CancellationToken cancel);
 }
 
-public sealed record JournalBacklog(long AgeMilliseconds, long Bytes, IReadOnlyList<PartitionId> OldestPartitions);
+/// <param name="Objects">0 for a journal of files: how many those are says nothing about how long it takes to read them.</param>
+/// <param name="OlderPartitions">Those with entries in the older half of the objects.</param>
+public sealed record JournalBacklog(
+    long AgeMilliseconds, long Bytes, IReadOnlyList<PartitionId> OldestPartitions, int Objects, IReadOnlyList<PartitionId> OlderPartitions)
+{
+    public JournalBacklog(long ageMilliseconds, long bytes, IReadOnlyList<PartitionId> oldestPartitions)
+        : this(ageMilliseconds, bytes, oldestPartitions, 0, oldestPartitions)
+    {
+    }
+}
 
 /// <summary>
 /// Opens, fences, replays and clears journals: a ring of files on the disk of one process, or numbered objects in a store that many processes share.

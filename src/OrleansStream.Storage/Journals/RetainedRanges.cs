@@ -111,6 +111,28 @@ internal sealed class RetainedRanges
         }
     }
 
+    /// <summary>The same of units that are read one by one: with how many they are, and who keeps the older half of them.</summary>
+    public JournalBacklog BacklogOfUnits(long nowMs)
+    {
+        lock (_gate)
+        {
+            var backlog = Backlog(nowMs);
+            HashSet<PartitionId> older = [];
+            foreach (var unit in _units.Take((_units.Count + 1) / 2))
+            {
+                foreach (var (partition, held) in unit.Unsealed)
+                {
+                    if (!Covered(partition, held.Epoch, held.LastOffset))
+                    {
+                        older.Add(partition);
+                    }
+                }
+            }
+
+            return backlog with { Objects = backlog.OldestPartitions.Count > 0 ? _units.Count : 0, OlderPartitions = [.. older] };
+        }
+    }
+
     private bool Covered(PartitionId partition, int epoch, long lastOffset) =>
         _marks.TryGetValue(partition, out var mark) && epoch <= mark.Epoch && lastOffset < mark.EndOffset;
 

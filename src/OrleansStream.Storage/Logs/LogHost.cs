@@ -37,7 +37,7 @@ public sealed class LogHost : IAsyncDisposable
         Pool = new ChunkPool(chunks, Memory, ports);
         _cache = new ReadCache(store, chunks, ports, new ReadCacheOptions { CapacityBytes = options.ReadCacheBytes });
         Segments = new SegmentReader(_cache);
-        Dead = new DeadJournals(journals, Pool);
+        Dead = new DeadJournals(journals, Pool, ports);
         Sealer = new Sealer(this);
         Handover = new LogHandover(this);
         Metrics = new LogMetrics(this);

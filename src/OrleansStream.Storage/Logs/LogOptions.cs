@@ -24,6 +24,9 @@ public sealed record LogOptions
     /// <summary>... and at this size.</summary>
     public long JournalMaxBytes { get; init; } = 1L << 30;
 
+    /// <summary>... and, in a store, at this many objects, since whoever takes over from a dead process reads them one by one.</summary>
+    public int JournalMaxObjects { get; init; } = 2000;
+
     /// <summary>How often the sealer looks at ages.</summary>
     public int SealerTickMs { get; init; } = 1000;
 

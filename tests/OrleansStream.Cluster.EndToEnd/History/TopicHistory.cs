@@ -16,6 +16,7 @@ internal sealed class TopicHistory
         public readonly Dictionary<long, Payload> Contents = [];
         public readonly Dictionary<long, int> EpochOf = [];
         public readonly HashSet<long> Acknowledged = [];
+        public readonly HashSet<Payload> AcknowledgedSomewhere = [];
         public readonly Dictionary<int, int> OwnerOf = [];
         public long HighWatermark;
         public int ServedEpoch = -1;
@@ -24,11 +25,15 @@ internal sealed class TopicHistory
     private readonly Lock _lock = new();
     private readonly PartitionHistory[] _partitions;
     private readonly HashSet<int> _ordered = [];
+    private readonly Dictionary<int, int> _spread = [];
     private readonly List<string> _violations = [];
+    private readonly Func<WireRecord, Payload?> _parse;
 
-    public TopicHistory(string topic, int partitions)
+    /// <param name="parse">What the topic's producers send; null where these bytes are not theirs. By default it is the value, and <see cref="Payload.ToBytes"/>.</param>
+    public TopicHistory(string topic, int partitions, Func<WireRecord, Payload?>? parse = null)
     {
         Topic = topic;
+        _parse = parse ?? (static record => Payload.Parse(record.Value!.Value.Span));
         _partitions = [.. Enumerable.Range(0, partitions).Select(static _ => new PartitionHistory())];
     }
 
@@ -49,6 +54,9 @@ internal sealed class TopicHistory
     /// <summary>This producer's records must be in the log without a gap, once each and in their order: it retries, idempotently, until it is answered.</summary>
     public void Orders(int producer) { lock (_lock) _ordered.Add(producer); }
 
+    /// <summary>The same of one that writes to all partitions: its first so many records must be there, once each, in their order in each partition, and no others.</summary>
+    public void Spreads(int producer, int records) { lock (_lock) _spread[producer] = records; }
+
     public void Acknowledged(int partition, long baseOffset, IReadOnlyList<Payload> records)
     {
         lock (_lock)
@@ -59,6 +67,19 @@ internal sealed class TopicHistory
                     Violated($"partition {partition}: offset {baseOffset + i} was acknowledged twice, the second time for {records[i]}");
                 Holds(partition, baseOffset + i, records[i], "acknowledged");
             }
+        }
+    }
+
+    /// <summary>The same of a client that was not told where the record is, as it had sent it twice.</summary>
+    public void AcknowledgedSomewhere(int partition, Payload record) { lock (_lock) _partitions[partition].AcknowledgedSomewhere.Add(record); }
+
+    /// <summary>A client has read this; null: bytes that nobody sent.</summary>
+    public void Read(int partition, long offset, Payload? record, string who)
+    {
+        lock (_lock)
+        {
+            if (record is { } payload) Holds(partition, offset, payload, $"read by {who}");
+            else Violated($"partition {partition}: at offset {offset} {who} read what nobody sent");
         }
     }
 
@@ -78,7 +99,7 @@ internal sealed class TopicHistory
                     next = record.Offset + 1;
                     if (!_partitions[partition].EpochOf.TryAdd(record.Offset, epoch) && _partitions[partition].EpochOf[record.Offset] != epoch)
                         Violated($"partition {partition}: offset {record.Offset} has the epochs {_partitions[partition].EpochOf[record.Offset]} and {epoch}");
-                    if (Payload.Parse(record.Value!.Value.Span) is { } payload) Holds(partition, record.Offset, payload, "read");
+                    if (_parse(record) is { } payload) Holds(partition, record.Offset, payload, "read");
                     else Violated($"partition {partition}: offset {record.Offset} holds bytes that nobody sent");
                 }
                 batches = batches[length..];
@@ -127,6 +148,7 @@ internal sealed class TopicHistory
             }
             CheckLog(partition, end);
         }
+        CheckSpread();
         Assert.True(Violations.Count == 0, string.Join('\n', Violations));
     }
 
@@ -150,10 +172,27 @@ internal sealed class TopicHistory
                 if (now < epoch) Violated($"partition {partition}: offset {offset} has epoch {now} after {epoch}");
                 epoch = now;
                 if (!seen.Add(payload)) Violated($"partition {partition}: {payload} is there twice, the second time at {offset}");
-                if (!_ordered.Contains(payload.Producer)) continue;
-                int expected = last.GetValueOrDefault(payload.Producer, -1) + 1;
-                if (payload.Index != expected) Violated($"partition {partition}: offset {offset} holds {payload} where {expected} should follow");
+                int before = last.GetValueOrDefault(payload.Producer, -1);
+                if (_ordered.Contains(payload.Producer) && payload.Index != before + 1) Violated($"partition {partition}: offset {offset} holds {payload} where {before + 1} should follow");
+                if (_spread.ContainsKey(payload.Producer) && payload.Index <= before) Violated($"partition {partition}: offset {offset} holds {payload} after {before}");
                 last[payload.Producer] = payload.Index;
+            }
+            foreach (Payload missing in there.AcknowledgedSomewhere.Where(p => !seen.Contains(p)).Take(3)) Violated($"partition {partition}: acknowledged {missing} is nowhere");
+        }
+    }
+
+    /// <summary>Nothing of a producer of all partitions is missing or in two of them.</summary>
+    private void CheckSpread()
+    {
+        lock (_lock)
+        {
+            ILookup<int, int> numbers = _partitions.SelectMany(static p => p.Contents.Values).ToLookup(static p => p.Producer, static p => p.Index);
+            foreach ((int producer, int records) in _spread)
+            {
+                int[] there = [.. numbers[producer].Order()];
+                if (there.SequenceEqual(Enumerable.Range(0, records))) continue;
+                IEnumerable<int> missing = Enumerable.Range(0, records).Except(there), surplus = there.Where(n => n >= records);
+                Violated($"producer {producer} sent {records} records, and {there.Length} are there: without {string.Join(',', missing.Take(5))}, and besides {string.Join(',', surplus.Take(5))}");
             }
         }
     }

@@ -26,6 +26,9 @@ internal sealed class SiloCluster : IAsyncDisposable
     /// <summary>What stands before the silos where they have one address; null where clients reach each of them at its own.</summary>
     public Balancer? Balancer { get; private init; }
 
+    /// <summary>Where Kafka clients begin.</summary>
+    public string Bootstrap => string.Join(',', (Balancer is null ? Silos.Select(static s => s.Port) : [Balancer.Port]).Select(static port => $"127.0.0.1:{port}"));
+
     /// <summary>Node ids count from 1.</summary>
     public IReadOnlyList<SiloProcess> Silos { get; }
 

@@ -50,12 +50,16 @@ internal sealed class SiloProcess(int nodeId, IReadOnlyList<string> options, str
 
     public static string Program => Path.Combine(Repository.Root, "src", "OrleansStream.Silo", "bin", Repository.Configuration, "net10.0", "ostream-silo.dll");
 
-    /// <summary>The next process listens elsewhere, as one on another machine would.</summary>
-    public void ChangePorts() => (Port, GatewayPort, _siloPort) = (Ports.Free(), Ports.Free(), Ports.Free());
+    /// <summary>The next process is another silo at another address, as one on another machine would be; Kafka clients still find it, as by its name.</summary>
+    public void ChangeSilo() => (GatewayPort, _siloPort) = (Ports.Free(), Ports.Free());
 
     public void Launch()
     {
-        if (Port == 0) ChangePorts();
+        if (Port == 0)
+        {
+            Port = Ports.Free();
+            ChangeSilo();
+        }
         lock (_lock)
         {
             _wanted = true;

@@ -18,6 +18,7 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
     private readonly ConcurrentDictionary<(Guid, int), TaskCompletionSource<PartitionLease>> _opening = new();
     private readonly Lock _lock = new();
     private long _nextProducerId = 1000;
+    private int _waiting;
 
     public MemoryEngine(string listener, string host, int port)
     {
@@ -63,6 +64,9 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
     public TaskCompletionSource<PartitionLease> Open(TopicPicture topic, int index) => _opening.GetOrAdd(
         (topic.Id, index), static _ => new TaskCompletionSource<PartitionLease>(TaskCreationOptions.RunContinuationsAsynchronously));
 
+    /// <summary>How many requests have come to wait for a partition.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
+
     public void Opened(TopicPicture topic, int index) => _opening.TryRemove((topic.Id, index), out _);
 
     public TopicPicture AddTopic(string name, int partitions = 1, int leaderId = 1, short replicationFactor = 1)
@@ -83,7 +87,10 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
         if ((uint)index >= (uint)topic.Partitions.Count)
             return ValueTask.FromResult(new PartitionLease(ErrorCode.UnknownTopicOrPartition, null));
         if (_opening.TryGetValue((topic.Id, index), out TaskCompletionSource<PartitionLease>? opening))
+        {
+            Interlocked.Increment(ref _waiting);
             return new ValueTask<PartitionLease>(opening.Task.WaitAsync(cancel));
+        }
         return ValueTask.FromResult(topic.Partitions[index].LeaderId == 1
             ? new PartitionLease(ErrorCode.None, Partition(topic, index))
             : new PartitionLease(ErrorCode.NotLeaderOrFollower, null));

@@ -58,7 +58,7 @@ internal sealed class BlobJournal : IJournal
         _trimmer.Look();
     }
 
-    public JournalBacklog Backlog() => _retained.Backlog(_ports.NowMilliseconds);
+    public JournalBacklog Backlog() => _retained.BacklogOfUnits(_ports.NowMilliseconds);
 
     public async ValueTask CloseAsync(CancellationToken cancel)
     {

@@ -20,7 +20,7 @@ public sealed record BlobJournalOptions
     public TimeSpan IdleTrimDelay { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Objects read ahead of the one being replayed.</summary>
-    public int ReadAhead { get; init; } = 8;
+    public int ReadAhead { get; init; } = 32;
 
     /// <summary>The operator accepts that what stands behind a missing or corrupt object is lost: replay ends there instead of refusing.</summary>
     public bool AcceptLoss { get; init; }

@@ -1,5 +1,7 @@
+using Microsoft.Extensions.Logging;
 using OrleansStream.Storage.Journals;
 using OrleansStream.Storage.Memory;
+using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Storage.Logs;
 
@@ -7,10 +9,11 @@ namespace OrleansStream.Storage.Logs;
 /// The dead journals of earlier owners: each is fenced and read once per process and split by partition, because a journal is shared by all partitions
 /// of its process. What a partition takes is its own; the rest waits in hot memory for those who open later.
 /// </summary>
-internal sealed class DeadJournals(IJournalSystem journals, ChunkPool pool)
+internal sealed class DeadJournals(IJournalSystem journals, ChunkPool pool, RuntimePorts ports)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<Guid, DeadJournal> _dead = [];
+    private readonly ILogger _log = ports.Logs.CreateLogger<DeadJournals>();
 
     /// <summary>
     /// What a journal holds of a partition under an epoch: empty where it holds nothing. The caller owns the tail. Errors as
@@ -115,8 +118,10 @@ internal sealed class DeadJournals(IJournalSystem journals, ChunkPool pool)
 
     private async Task<Dictionary<(PartitionId Partition, int Epoch), ReplayedTail>> SplitAsync(Guid journalId)
     {
+        var begun = ports.Time.GetTimestamp();
         if (journals.Shared)
             await journals.FenceAsync(journalId, CancellationToken.None);
+        var fenced = ports.Time.GetTimestamp();
         var splitter = new Splitter(pool, null);
         try
         {
@@ -128,6 +133,9 @@ internal sealed class DeadJournals(IJournalSystem journals, ChunkPool pool)
                 tail.Release();
             throw;
         }
+        _log.LogInformation(
+            "Journal {Journal} was fenced in {Fenced:0} ms and read in {Read:0} ms: {Entries} entries of {Partitions} partitions.", journalId,
+            ports.Time.GetElapsedTime(begun, fenced).TotalMilliseconds, ports.Time.GetElapsedTime(fenced).TotalMilliseconds, splitter.Entries, splitter.Tails.Count);
         return splitter.Tails;
     }
 
@@ -141,8 +149,11 @@ internal sealed class DeadJournals(IJournalSystem journals, ChunkPool pool)
     {
         public Dictionary<(PartitionId Partition, int Epoch), ReplayedTail> Tails { get; } = [];
 
+        public int Entries { get; private set; }
+
         public void Entry(ReplayedEntry entry)
         {
+            Entries++;
             if (only is { } wanted && entry.Partition != wanted)
                 return;
             var key = (entry.Partition, entry.LeaderEpoch);

@@ -13,6 +13,9 @@ internal sealed class Sealer(LogHost host)
     /// <summary>An object holds runs of at most so many partitions, which bounds its directory.</summary>
     private const int MaxRunsPerObject = 1000;
 
+    /// <summary>While the journal's objects are too many, a partition is sealed once for so many of them at most.</summary>
+    private const int ObjectsForEachSwap = 8;
+
     private readonly Lock _lock = new();
     private readonly Queue<PartitionLog> _ready = new();
     private readonly ILogger _logger = host.Ports.Logs.CreateLogger<Sealer>();
@@ -130,13 +133,17 @@ internal sealed class Sealer(LogHost host)
             if (log.Unfrozen(now).Expired)
                 log.Freeze();
         }
-        if (host.CurrentJournal?.Backlog() is not { } backlog
-            || (backlog.AgeMilliseconds < host.Options.JournalMaxAgeMs && backlog.Bytes < host.Options.JournalMaxBytes))
+        if (host.CurrentJournal?.Backlog() is not { } backlog)
             return;
-        var oldest = backlog.OldestPartitions.ToHashSet();
+        HashSet<PartitionId> pinning = [];
+        // With many partitions there may be more objects, else their manifests would be written as often as the journal.
+        if (backlog.Objects >= Math.Max(host.Options.JournalMaxObjects, ObjectsForEachSwap * backlog.OlderPartitions.Count))
+            pinning.UnionWith(backlog.OlderPartitions);
+        if (backlog.AgeMilliseconds >= host.Options.JournalMaxAgeMs || backlog.Bytes >= host.Options.JournalMaxBytes)
+            pinning.UnionWith(backlog.OldestPartitions);
         foreach (var log in logs)
         {
-            if (oldest.Contains(log.Id))
+            if (pinning.Contains(log.Id))
                 log.Freeze();
         }
     }
