@@ -19,8 +19,11 @@ public sealed record BlobJournalOptions
     /// <summary>How long an idle journal waits before it puts an empty object that lets trimmed objects go.</summary>
     public TimeSpan IdleTrimDelay { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Objects read ahead of the one being replayed.</summary>
+    /// <summary>Objects read ahead of the one being replayed: most are small, and each is a request with its own latency.</summary>
     public int ReadAhead { get; init; } = 32;
+
+    /// <summary>... but no more than so many bytes, or one larger object.</summary>
+    public int ReadAheadBytes { get; init; } = 32 << 20;
 
     /// <summary>The operator accepts that what stands behind a missing or corrupt object is lost: replay ends there instead of refusing.</summary>
     public bool AcceptLoss { get; init; }

@@ -37,16 +37,19 @@ internal sealed class BlobReplay(IObjectStore store, RuntimePorts ports, BlobJou
 
         var ahead = new Queue<Task<Fetched>>();
         var next = first;
+        long aheadBytes = 0;
         try
         {
             for (var sequence = first; sequence < objects.End; sequence++)
             {
-                for (; next < objects.End && ahead.Count <= options.ReadAhead; next++)
+                for (; next < objects.End && ahead.Count <= options.ReadAhead && (ahead.Count == 0 || aheadBytes < options.ReadAheadBytes); next++)
                 {
                     ahead.Enqueue(FetchAsync(next, (int)objects.Lengths[next], cancel));
+                    aheadBytes += objects.Lengths[next];
                 }
 
                 using var fetched = await ahead.Dequeue();
+                aheadBytes -= objects.Lengths[sequence];
                 if (!await HandOverAsync(sequence, fetched, cancel))
                 {
                     return;
