@@ -20,4 +20,10 @@ public sealed class GroupTests(ITestOutputHelper output)
     [InlineData(typeof(ForgetsTheJournal))]
     [InlineData(typeof(SnapshotCoversTooMuch))]
     public void A_defect_put_in_on_purpose_is_found(Type mutation) => _runs.Find(mutation);
+
+    [Theory]
+    [InlineData(typeof(ShowsWhatIsNotDurable), "G2")]
+    [InlineData(typeof(GivesPartitionsTwice), "G3")]
+    [InlineData(typeof(TakesCommitsOfEarlierGenerations), "G3")]
+    public void A_defect_of_a_coordinator_is_found_by_its_invariant(Type mutation, string invariant) => _runs.Find(mutation, $"{invariant} is broken");
 }

@@ -79,53 +79,23 @@ internal sealed class ForwardedCoordinator(BrokerEngine engine, IPeers peers, Ru
         return response.Groups[0];
     }
 
-    public async ValueTask<OffsetDeleteResponse> DeleteOffsetsAsync(OffsetDeleteRequest request)
-    {
-        var leader = await LeaderOfAsync(request.GroupId);
-        return leader == engine.Me.NodeId ? await Own.DeleteOffsetsAsync(request)
-            : await AskAsync<OffsetDeleteRequest, OffsetDeleteResponse>(leader, ApiKey.OffsetDelete, default, request)
-                ?? new() { ErrorCode = (short)ErrorCode.CoordinatorNotAvailable };
-    }
+    public ValueTask<OffsetDeleteResponse> DeleteOffsetsAsync(OffsetDeleteRequest request) => OneAsync(
+        request.GroupId, ApiKey.OffsetDelete, default, request, (_, own) => Own.DeleteOffsetsAsync(own), static (_, code) => new() { ErrorCode = (short)code });
 
-    public async ValueTask<JoinGroupResponse> JoinAsync(GroupClient client, JoinGroupRequest request)
-    {
-        var leader = await LeaderOfAsync(request.GroupId);
-        return leader == engine.Me.NodeId ? await Own.JoinAsync(client, request)
-            : await AskAsync<JoinGroupRequest, JoinGroupResponse>(leader, ApiKey.JoinGroup, client, request)
-                ?? GroupErrors.Of(request, ErrorCode.CoordinatorNotAvailable);
-    }
+    public ValueTask<JoinGroupResponse> JoinAsync(GroupClient client, JoinGroupRequest request) => OneAsync(
+        request.GroupId, ApiKey.JoinGroup, client, request, Own.JoinAsync, GroupErrors.Of);
 
-    public async ValueTask<SyncGroupResponse> SyncAsync(GroupClient client, SyncGroupRequest request)
-    {
-        var leader = await LeaderOfAsync(request.GroupId);
-        return leader == engine.Me.NodeId ? await Own.SyncAsync(client, request)
-            : await AskAsync<SyncGroupRequest, SyncGroupResponse>(leader, ApiKey.SyncGroup, client, request)
-                ?? new() { ErrorCode = (short)ErrorCode.CoordinatorNotAvailable };
-    }
+    public ValueTask<SyncGroupResponse> SyncAsync(GroupClient client, SyncGroupRequest request) => OneAsync(
+        request.GroupId, ApiKey.SyncGroup, client, request, Own.SyncAsync, static (_, code) => new() { ErrorCode = (short)code });
 
-    public async ValueTask<HeartbeatResponse> HeartbeatAsync(GroupClient client, HeartbeatRequest request)
-    {
-        var leader = await LeaderOfAsync(request.GroupId);
-        return leader == engine.Me.NodeId ? await Own.HeartbeatAsync(client, request)
-            : await AskAsync<HeartbeatRequest, HeartbeatResponse>(leader, ApiKey.Heartbeat, client, request)
-                ?? new() { ErrorCode = (short)ErrorCode.CoordinatorNotAvailable };
-    }
+    public ValueTask<HeartbeatResponse> HeartbeatAsync(GroupClient client, HeartbeatRequest request) => OneAsync(
+        request.GroupId, ApiKey.Heartbeat, client, request, Own.HeartbeatAsync, static (_, code) => new() { ErrorCode = (short)code });
 
-    public async ValueTask<LeaveGroupResponse> LeaveAsync(GroupClient client, LeaveGroupRequest request)
-    {
-        var leader = await LeaderOfAsync(request.GroupId);
-        return leader == engine.Me.NodeId ? await Own.LeaveAsync(client, request)
-            : await AskAsync<LeaveGroupRequest, LeaveGroupResponse>(leader, ApiKey.LeaveGroup, client, request)
-                ?? new() { ErrorCode = (short)ErrorCode.CoordinatorNotAvailable };
-    }
+    public ValueTask<LeaveGroupResponse> LeaveAsync(GroupClient client, LeaveGroupRequest request) => OneAsync(
+        request.GroupId, ApiKey.LeaveGroup, client, request, Own.LeaveAsync, static (_, code) => new() { ErrorCode = (short)code });
 
-    public async ValueTask<ConsumerGroupHeartbeatResponse> HeartbeatAsync(GroupClient client, ConsumerGroupHeartbeatRequest request)
-    {
-        var leader = await LeaderOfAsync(request.GroupId);
-        return leader == engine.Me.NodeId ? await Own.HeartbeatAsync(client, request)
-            : await AskAsync<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(leader, ApiKey.ConsumerGroupHeartbeat, client, request)
-                ?? new() { ErrorCode = (short)ErrorCode.CoordinatorNotAvailable };
-    }
+    public ValueTask<ConsumerGroupHeartbeatResponse> HeartbeatAsync(GroupClient client, ConsumerGroupHeartbeatRequest request) => OneAsync(
+        request.GroupId, ApiKey.ConsumerGroupHeartbeat, client, request, Own.HeartbeatAsync, static (_, code) => new() { ErrorCode = (short)code });
 
     public ValueTask<IReadOnlyList<ConsumerGroupDescribeResponse.DescribedGroup>> DescribeConsumersAsync(IReadOnlyList<string> groups) => EachAsync(
         groups, static g => g.GroupId, Own.DescribeConsumersAsync,
@@ -173,6 +143,18 @@ internal sealed class ForwardedCoordinator(BrokerEngine engine, IPeers peers, Ru
                 all.Groups.AddRange(answer.Groups.Where(g => !all.Groups.Exists(known => known.GroupId == g.GroupId)));
         }
         return all;
+    }
+
+    /// <summary>Asks for one group, here or at its coordinator.</summary>
+    private async ValueTask<TResponse> OneAsync<TRequest, TResponse>(
+        string groupId, ApiKey api, GroupClient client, TRequest request,
+        Func<GroupClient, TRequest, ValueTask<TResponse>> own, Func<TRequest, ErrorCode, TResponse> failed)
+        where TRequest : IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse>
+    {
+        var leader = await LeaderOfAsync(groupId);
+        return leader == engine.Me.NodeId ? await own(client, request)
+            : await AskAsync<TRequest, TResponse>(leader, api, client, request) ?? failed(request, ErrorCode.CoordinatorNotAvailable);
     }
 
     /// <summary>Asks for several groups, each at its coordinator, all of one in one call; the answers are in the order of the question.</summary>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using OrleansStream.Broker.Groups;
 using OrleansStream.Simulation.Kit;
 using OrleansStream.Storage;
 using OrleansStream.Storage.Journals;
@@ -21,6 +22,9 @@ internal class Mutation
 
     /// <summary>The manifests of a cluster's brokers.</summary>
     public virtual IManifestStore ManifestStore(IManifestStore manifests) => manifests;
+
+    /// <summary>The coordinator of groups as clients see it.</summary>
+    public virtual IGroupCoordinator Groups(IGroupCoordinator groups) => groups;
 }
 
 /// <summary>The owner's journal leaves the manifest though not everything is sealed, as a release that does not wait would do.</summary>

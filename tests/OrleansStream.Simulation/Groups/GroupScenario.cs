@@ -60,7 +60,7 @@ internal sealed class GroupScenario : Scenario
         var controlling = _controller.RunAsync();
         await CreateTopicAsync(_brokers, Partitions);
         await CreateOffsetsAsync();
-        var clients = new GroupClients(World, _groups, _brokers, Topic, Partitions);
+        var clients = new GroupClients(World, _groups, _brokers, Topic, Partitions, Mutation);
         var members = new SimulatedMembers(clients, Topic);
         var working = new List<Task>();
         for (var i = 0; i < 3; i++)
@@ -96,7 +96,8 @@ internal sealed class GroupScenario : Scenario
             await LookAtEverythingAsync(name);
         }
 
-        Summary = $"{_groups.Acknowledgements} commits acknowledged, {_groups.Looks} looked at, {_groups.Ownerships} ownerships, {_controller.Moves} moves, "
+        Summary = $"{_groups.Acknowledgements} commits acknowledged, {_groups.Looks} looked at, {_groups.Ownerships} ownerships, {_groups.Holdings} holdings, "
+            + $"{_groups.OfGenerations} commits held against generations, {_controller.Moves} moves, "
             + $"{_brokers.Sum(b => b.Starts)} starts, {World.Steps} steps";
     }
 

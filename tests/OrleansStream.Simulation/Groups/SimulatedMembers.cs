@@ -12,24 +12,25 @@ internal sealed class SimulatedMembers(GroupClients clients, string topic)
     /// <summary>A member of the consumer protocol (KIP-848).</summary>
     public async Task ConsumeAsync(string group, string member)
     {
-        var (epoch, owned) = (0, new List<int>());
+        // Each with the step at which it was given.
+        var (epoch, owned) = (0, new Dictionary<int, long>());
         while (!clients.Stopping)
         {
-            var sent = (epoch, owned: owned.ToList());
-            var (error, answer, _) = await clients.AskAsync(group, clients.Any(), (engine, _) =>
+            var (asked, told) = (clients.World.Steps, (epoch, owned));
+            var (error, answer, reigns) = await clients.AskAsync(group, clients.Any(), (engine, _) =>
             {
                 var id = engine.Cluster.TopicsByName[topic].Id;
-                var request = new ConsumerGroupHeartbeatRequest { GroupId = group, MemberId = member, MemberEpoch = sent.epoch, TopicPartitions = [] };
-                if (sent.epoch == 0)
+                var request = new ConsumerGroupHeartbeatRequest { GroupId = group, MemberId = member, MemberEpoch = told.epoch, TopicPartitions = [] };
+                if (told.epoch == 0)
                 {
                     (request.RebalanceTimeoutMs, request.SubscribedTopicNames) = (2_000, [topic]);
                 }
-                else if (sent.owned.Count > 0)
+                else if (told.owned.Count > 0)
                 {
-                    request.TopicPartitions.Add(new() { TopicId = id, Partitions = [.. sent.owned] });
+                    request.TopicPartitions.Add(new() { TopicId = id, Partitions = [.. told.owned.Keys] });
                 }
 
-                return engine.Groups.HeartbeatAsync(GroupClients.Client with { Version = 1 }, request);
+                return clients.Groups(engine).HeartbeatAsync(GroupClients.Client with { Version = 1 }, request);
             });
             error = error != ErrorCode.None ? error : (ErrorCode)answer!.ErrorCode;
             if (error is ErrorCode.UnknownMemberId or ErrorCode.FencedMemberEpoch or ErrorCode.GroupIdNotFound)
@@ -39,13 +40,26 @@ internal sealed class SimulatedMembers(GroupClients clients, string topic)
             else if (error == ErrorCode.None)
             {
                 epoch = answer!.MemberEpoch;
-                owned = answer.Assignment is { } assigned ? [.. assigned.TopicPartitions.SelectMany(t => t.Partitions)] : owned;
-                foreach (var partition in owned)
+                if (answer.Assignment is { } assigned)
+                {
+                    owned = assigned.TopicPartitions.SelectMany(t => t.Partitions).ToDictionary(p => p, p => told.owned.GetValueOrDefault(p, clients.World.Steps));
+                }
+
+                foreach (var partition in owned.Keys)
                 {
                     _history.Owns(group, epoch, partition, member, $"a heartbeat of {member}");
                 }
 
-                await CommitAsync(group, owned, member, epoch);
+                if (reigns.Exactly is { } reign)
+                {
+                    foreach (var (partition, given) in told.owned.Union(owned))
+                    {
+                        _history.Holds(group, reign, partition, member, given, asked);
+                    }
+                }
+
+                await PauseAsync();
+                await CommitAsync(group, [.. owned.Keys], member, epoch);
             }
 
             await PauseAsync();
@@ -66,7 +80,7 @@ internal sealed class SimulatedMembers(GroupClients clients, string topic)
                     GroupId = group, MemberId = id, ProtocolType = "range-in-turn", SessionTimeoutMs = 1_000, RebalanceTimeoutMs = 2_000,
                 };
                 request.Protocols.Add(new() { Name = "in-turn", Metadata = [1] });
-                return engine.Groups.JoinAsync(GroupClients.Client, request);
+                return clients.Groups(engine).JoinAsync(GroupClients.Client, request);
             });
             error = error != ErrorCode.None ? error : (ErrorCode)joined!.ErrorCode;
             member = error switch
@@ -100,11 +114,22 @@ internal sealed class SimulatedMembers(GroupClients clients, string topic)
             });
         }
 
-        var (error, synced, _) = await clients.AskAsync(group, clients.Any(), (engine, _) => engine.Groups.SyncAsync(GroupClients.Client with { Version = 5 }, sync));
-        error = error != ErrorCode.None ? error : (ErrorCode)synced!.ErrorCode;
+        var (error, synced, reigns) = await SyncAsync();
+        // It does not know where its coordinator is, and may come with this when another generation has begun.
+        while (error is not (ErrorCode.None or ErrorCode.UnknownMemberId or ErrorCode.IllegalGeneration or ErrorCode.RebalanceInProgress) && !clients.Stopping)
+        {
+            await PauseAsync();
+            (error, synced, reigns) = await SyncAsync();
+        }
+
         if (error != ErrorCode.None)
         {
             return error == ErrorCode.UnknownMemberId ? "" : member;
+        }
+
+        if (reigns.Exactly is { } reign)
+        {
+            _history.Began(group, reign, generation);
         }
 
         List<int> owned = [.. synced!.Assignment.Select(p => (int)p)];
@@ -115,10 +140,12 @@ internal sealed class SimulatedMembers(GroupClients clients, string topic)
 
         while (!clients.Stopping)
         {
+            // The group may have gone on without it meanwhile, and whichever comes first is to tell it so.
+            await PauseAsync();
             await CommitAsync(group, owned, member, generation);
             await PauseAsync();
             var request = new HeartbeatRequest { GroupId = group, MemberId = member, GenerationId = generation };
-            var (failed, beat, _) = await clients.AskAsync(group, clients.Any(), (engine, _) => engine.Groups.HeartbeatAsync(GroupClients.Client with { Version = 4 }, request));
+            var (failed, beat, _) = await clients.AskAsync(group, clients.Any(), (engine, _) => clients.Groups(engine).HeartbeatAsync(GroupClients.Client with { Version = 4 }, request));
             switch (failed != ErrorCode.None ? failed : (ErrorCode)beat!.ErrorCode)
             {
                 case ErrorCode.RebalanceInProgress or ErrorCode.IllegalGeneration:
@@ -132,6 +159,13 @@ internal sealed class SimulatedMembers(GroupClients clients, string topic)
         }
 
         return member;
+
+        async Task<(ErrorCode, SyncGroupResponse?, GroupClients.Reigns)> SyncAsync()
+        {
+            var (failed, answer, under) = await clients.AskAsync(
+                group, clients.Any(), (engine, _) => clients.Groups(engine).SyncAsync(GroupClients.Client with { Version = 5 }, sync));
+            return (failed != ErrorCode.None ? failed : (ErrorCode)answer!.ErrorCode, answer, under);
+        }
     }
 
     private async Task CommitAsync(string group, List<int> owned, string member, int generation)
