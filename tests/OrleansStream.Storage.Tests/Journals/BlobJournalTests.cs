@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
 using OrleansStream.Simulation.Kit;
 using OrleansStream.Storage.Journals;
 using OrleansStream.Storage.Journals.Blob;
@@ -238,6 +240,61 @@ public sealed class BlobJournalTests
                 Assert.All(replay.Entries, (e, i) => Assert.Equal(i, e.BaseOffset));
             });
         });
+    }
+
+    /// <summary>Its first page was made when an object was still on its way, its last one when a newer object stated that this one is durable.</summary>
+    [Fact]
+    public void What_lands_behind_a_listing_that_is_under_way_is_not_taken_for_lost()
+    {
+        var world = new SimulationScheduler(1);
+        var store = new SimulatedObjectStore(world);
+        world.Run(async () =>
+        {
+            var journal = await OpenAsync(world.Script, store);
+            for (var i = 0; i < 60; i++)
+            {
+                journal.Append(new TestEntry(s_a, 0, i, 1, 3000));
+            }
+
+            await journal.CloseAsync(default);
+            var late = store.Objects.Keys.ElementAt(1);
+            var system = new BlobJournalSystem(new ListsLate(store.Connect(world.Script), late), world.Script.Ports, s_small);
+            await system.FenceAsync(journal.Id, default);
+            var replay = new ReplayList();
+            await system.ReplayAsync(journal.Id, replay, default);
+            Assert.Equal(60, replay.Entries.Count);
+        });
+    }
+
+    /// <summary>The first listing misses one object.</summary>
+    private sealed class ListsLate(IObjectStore inner, string late) : IObjectStore
+    {
+        private bool _listed;
+
+        public ValueTask<PutResult> CreateAsync(string name, ReadOnlySequence<byte> content, CancellationToken cancel) => inner.CreateAsync(name, content, cancel);
+
+        public ValueTask<PutResult> ReplaceAsync(string name, ReadOnlySequence<byte> content, string etag, CancellationToken cancel) =>
+            inner.ReplaceAsync(name, content, etag, cancel);
+
+        public ValueTask<StoredObject?> ReadAsync(string name, CancellationToken cancel) => inner.ReadAsync(name, cancel);
+
+        public ValueTask<int> ReadRangeAsync(string name, long offset, Memory<byte> destination, CancellationToken cancel) =>
+            inner.ReadRangeAsync(name, offset, destination, cancel);
+
+        public ValueTask DeleteAsync(string name, CancellationToken cancel) => inner.DeleteAsync(name, cancel);
+
+        public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
+        {
+            var first = !_listed;
+            _listed = true;
+            await foreach (var info in inner.ListAsync(prefix, cancel))
+            {
+                if (!first || info.Name != late)
+                {
+                    yield return info;
+                }
+            }
+        }
     }
 
     [Fact]

@@ -31,6 +31,7 @@ internal sealed class BlobFence(IObjectStore store, RuntimePorts ports, BlobJour
         var fencer = new byte[16];
         ports.Random.Fill(fencer);
         var id = new Guid(fencer);
+        var durableBelow = 0L;
         while (true)
         {
             var objects = await JournalObjects.ListAsync(store, journalId, options.AcceptLoss, cancel);
@@ -39,9 +40,17 @@ internal sealed class BlobFence(IObjectStore store, RuntimePorts ports, BlobJour
                 return -1;
             }
 
-            if (objects.End < objects.DurableBelow && !options.AcceptLoss)
+            if (objects.End < durableBelow && !options.AcceptLoss)
             {
                 throw new JournalCorruptException($"'{JournalObjectName.Of(journalId, objects.End)}' was durable and is no longer there");
+            }
+
+            // A listing comes in pages while the writer goes on: what lands behind it is missing, though a later page states that it is durable. Only what was
+            // stated before a listing began must be in it.
+            if (objects.End < objects.DurableBelow && !options.AcceptLoss)
+            {
+                durableBelow = objects.DurableBelow;
+                continue;
             }
 
             if (objects.Fenced)
