@@ -15,10 +15,12 @@ public abstract class ClusterTest(ITestOutputHelper output)
     private protected ITestOutputHelper Output => output;
 
     /// <param name="settings">Broker settings, name=value.</param>
-    private protected Task OnFolderAsync(Func<SiloCluster, Task> test, params string[] settings) => RunAsync(null, balanced: false, test, settings);
+    private protected Task OnFolderAsync(Func<SiloCluster, Task> test, params string[] settings) => OnFolderAsync(Silos, test, settings);
+
+    private protected Task OnFolderAsync(int silos, Func<SiloCluster, Task> test, params string[] settings) => RunAsync(silos, null, balanced: false, test, settings);
 
     /// <summary>Three silos behind one address.</summary>
-    private protected Task BalancedAsync(Func<SiloCluster, Task> test, params string[] settings) => RunAsync(null, balanced: true, test, settings);
+    private protected Task BalancedAsync(Func<SiloCluster, Task> test, params string[] settings) => RunAsync(Silos, null, balanced: true, test, settings);
 
     /// <summary>What takes minutes on two cores.</summary>
     private protected Task OnFolderAtLengthAsync(Func<SiloCluster, Task> test)
@@ -27,22 +29,22 @@ public abstract class ClusterTest(ITestOutputHelper output)
         return OnFolderAsync(test);
     }
 
-    private protected async Task OnAzuriteAsync(Func<SiloCluster, Task> test)
+    private protected async Task OnAzuriteAsync(Func<SiloCluster, Task> test, params string[] settings)
     {
         Skip.IfNot(Repository.Full, "on Azurite with --full only");
         await using Azurite azurite = await Azurite.StartAsync();
-        await RunAsync(azurite.ConnectionString, balanced: false, test);
+        await RunAsync(Silos, azurite.ConnectionString, balanced: false, test, settings);
     }
 
-    private async Task RunAsync(string? storage, bool balanced, Func<SiloCluster, Task> test, params string[] settings)
+    private async Task RunAsync(int silos, string? storage, bool balanced, Func<SiloCluster, Task> test, params string[] settings)
     {
         Skip.If(BrokerProcess.IsKafka, "a cluster of our own");
         DirectoryInfo folder = Directory.CreateTempSubdirectory("ostream-cluster-");
         try
         {
             await using SiloCluster cluster = balanced
-                ? await SiloCluster.StartBalancedAsync(Silos, folder.FullName, storage, [SmallSegments, .. settings])
-                : await SiloCluster.StartAsync(Silos, folder.FullName, storage, [SmallSegments, .. settings]);
+                ? await SiloCluster.StartBalancedAsync(silos, folder.FullName, storage, [SmallSegments, .. settings])
+                : await SiloCluster.StartAsync(silos, folder.FullName, storage, [SmallSegments, .. settings]);
             try
             {
                 await test(cluster);

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using OrleansStream.EndToEnd.Brokers;
 
@@ -12,10 +14,11 @@ internal sealed class Member : IAsyncDisposable
     private readonly Task<string> _complaints;
 
     /// <param name="read">Called with partition and offset of each record that it has processed.</param>
-    public Member(string python, string bootstrap, string topic, string group, string protocol, Action<int, long> read)
+    /// <param name="workSeconds">How long it works on what it has read, before it commits.</param>
+    public Member(string python, string bootstrap, string topic, string group, string protocol, Action<int, long> read, double workSeconds = 0)
     {
         var info = new ProcessStartInfo(python) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in (string[])[Path.Combine(Repository.Root, "tests", "clients", "python", "group_member.py"), bootstrap, topic, group, protocol])
+        foreach (var argument in (string[])[Path.Combine(Repository.Root, "tests", "clients", "python", "group_member.py"), bootstrap, topic, group, protocol, workSeconds.ToString(CultureInfo.InvariantCulture)])
             info.ArgumentList.Add(argument);
         _process = Process.Start(info)!;
         _complaints = _process.StandardError.ReadToEndAsync();
@@ -24,8 +27,8 @@ internal sealed class Member : IAsyncDisposable
 
     public bool IsPaused { get; private set; }
 
-    /// <summary>How often a commit of it was refused, because the group had gone on without it.</summary>
-    public int Refused { get; private set; }
+    /// <summary>The errors of commits that were refused, because the group had gone on without it.</summary>
+    public ConcurrentQueue<string> Refused { get; } = [];
 
     private async Task ReadAsync(Action<int, long> read)
     {
@@ -34,7 +37,7 @@ internal sealed class Member : IAsyncDisposable
             // Killed, it may have left half a line, which counts for nothing.
             if (!line.EndsWith('}')) continue;
             var said = JsonSerializer.Deserialize<JsonElement>(line);
-            if (said.TryGetProperty("refused", out _)) Refused++;
+            if (said.TryGetProperty("refused", out var reason)) Refused.Enqueue(reason.GetString()!);
             if (!said.TryGetProperty("read", out var records)) continue;
             foreach (var record in records.EnumerateArray()) read(record[0].GetInt32(), record[1].GetInt64());
         }

@@ -1,15 +1,16 @@
-"""A member of a group that processes records until SIGTERM: group_member.py BOOTSTRAP TOPIC GROUP PROTOCOL
+"""A member of a group that processes records until SIGTERM: group_member.py BOOTSTRAP TOPIC GROUP PROTOCOL WORK
 
 Prints {"member": id} and {"assigned": [...]} or {"revoked": [...]} as its partitions come and go, and {"read": [[partition, offset], ...]} for what it has
-processed, before it commits that. What cannot be committed, because the group has gone on without this member, is printed as {"refused": reason}: somebody else
+processed, which takes it WORK seconds, before it commits that. What cannot be committed, because the group has gone on without this member, is printed as {"refused": reason}: somebody else
 reads it again.
 """
 import signal
 import sys
+import time
 import confluent_kafka as ck
 from contract import say
 
-bootstrap, topic, group, protocol = sys.argv[1:]
+bootstrap, topic, group, protocol, work = sys.argv[1:]
 stop = []
 signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
 more = {'group.protocol': 'consumer'} if protocol == 'consumer' else {'session.timeout.ms': 4000, 'heartbeat.interval.ms': 500}
@@ -31,8 +32,12 @@ while not stop:
     ends = {}
     for m in records:
         ends[m.partition()] = m.offset() + 1
+    time.sleep(float(work))
     try:
-        consumer.commit(offsets=[ck.TopicPartition(topic, p, end) for p, end in ends.items()], asynchronous=False)
+        # Refused in part, it is no exception.
+        for committed in consumer.commit(offsets=[ck.TopicPartition(topic, p, end) for p, end in ends.items()], asynchronous=False):
+            if committed.error:
+                say({'refused': committed.error.name()})
     except ck.KafkaException as refused:
         say({'refused': refused.args[0].name()})
 consumer.close()
