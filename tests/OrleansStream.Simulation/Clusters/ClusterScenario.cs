@@ -56,7 +56,7 @@ internal sealed class ClusterScenario : Scenario
             var broker = _brokers[World.Random.Next(_brokers.Count)];
             if (broker.Process is { Alive: true } process)
             {
-                await DisturbAsync(process, World.Random.Next(5), badTime => TakenForDeadAsync(broker, process, badTime));
+                await DisturbAsync(process, World.Random.Next(5), badTime => _controller.TakenForDeadAsync(broker, process, badTime));
             }
         }
 
@@ -79,18 +79,5 @@ internal sealed class ClusterScenario : Scenario
 
         Summary = $"{History.Acknowledgements} acknowledged, {History.Reads} read, {History.Reigns} reigns, {_controller.Moves} moves, "
             + $"{_brokers.Sum(b => b.Starts)} starts, {Watch.Entries} journal entries let go, {World.Steps} steps";
-    }
-
-    /// <summary>Somewhere in a bad time the others may come to think that a broker is dead. It learns of it a while after the bad time, and ends.</summary>
-    private async Task TakenForDeadAsync(SimulatedBroker broker, SimulatedProcess process, TimeSpan badTime)
-    {
-        await World.Script.Delay(badTime / 2);
-        if (World.Chance(0.5) && broker.Process == process)
-        {
-            _controller.Suspect(broker);
-            World.After(badTime + World.Between(10, 3_000), process.Crash);
-        }
-
-        await World.Script.Delay(badTime / 2);
     }
 }

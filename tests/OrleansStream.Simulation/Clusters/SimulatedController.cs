@@ -48,8 +48,21 @@ internal sealed class SimulatedController(SimulationScheduler world, IReadOnlyLi
         }
     }
 
+    /// <summary>Somewhere in a bad time the others may come to think that a broker is dead. It learns of it a while after the bad time, and ends.</summary>
+    public async Task TakenForDeadAsync(SimulatedBroker broker, SimulatedProcess process, TimeSpan badTime)
+    {
+        await world.Script.Delay(badTime / 2);
+        if (world.Chance(0.5) && broker.Process == process)
+        {
+            Suspect(broker);
+            world.After(badTime + world.Between(10, 3_000), process.Crash);
+        }
+
+        await world.Script.Delay(badTime / 2);
+    }
+
     /// <summary>Takes a broker for dead that may live. It goes on as it likes until somebody ends it.</summary>
-    public void Suspect(SimulatedBroker broker)
+    private void Suspect(SimulatedBroker broker)
     {
         if (_members.Remove(NodeId(broker), out var process))
         {

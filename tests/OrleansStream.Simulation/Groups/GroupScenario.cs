@@ -79,7 +79,7 @@ internal sealed class GroupScenario : Scenario
             var broker = _brokers[World.Random.Next(_brokers.Count)];
             if (broker.Process is { Alive: true } process)
             {
-                await DisturbAsync(process, World.Random.Next(5), badTime => TakenForDeadAsync(broker, process, badTime));
+                await DisturbAsync(process, World.Random.Next(5), badTime => _controller.TakenForDeadAsync(broker, process, badTime));
             }
         }
 
@@ -140,18 +140,5 @@ internal sealed class GroupScenario : Scenario
 
             await World.Script.Delay(TimeSpan.FromMilliseconds(50));
         }
-    }
-
-    /// <summary>As in <see cref="ClusterScenario"/>: it learns of its death a while after the bad time.</summary>
-    private async Task TakenForDeadAsync(SimulatedBroker broker, SimulatedProcess process, TimeSpan badTime)
-    {
-        await World.Script.Delay(badTime / 2);
-        if (World.Chance(0.5) && broker.Process == process)
-        {
-            _controller.Suspect(broker);
-            World.After(badTime + World.Between(10, 3_000), process.Crash);
-        }
-
-        await World.Script.Delay(badTime / 2);
     }
 }
