@@ -41,13 +41,15 @@ internal static class Figures
     public static readonly Figure Commits = new("groups", "offset commits, one coordinator", "1/s", Better.More, 2);
     public static readonly Figure GroupLoad = new("groups", "restart to first OffsetFetch, after these commits", "s", Better.Less, null);
     public static readonly Figure Converge = new("groups", "500 members of one group converge", "s", Better.Less, null);
+    public static readonly Figure ClassicConverge = new("groups", "500 members of one classic group converge", "s", Better.Less, null);
+    public static readonly Figure ClassicCpu = new("groups", "1,000 classic groups of 3, a heartbeat every 3 s", "cores", Better.Less, null);
     public static readonly Figure GroupCpu = new("groups", "1,000 groups of 3 members, a heartbeat every 3 s", "cores", Better.Less, null);
 
     public static readonly IReadOnlyList<Figure> All =
     [
         Burst1, Burst12, Sustained1, Sustained12, Synced1, Synced12, Hot1, Hot12, Sealed1, Sealed12, AckP50, AckP99, AckP999, EndP50, EndP99, EndP999,
         FirstStart, Restart, IdleMemory, ManyMemory, PerfProduce, PerfConsume, BurstCpu, HotCpu,
-        Commits, GroupLoad, Converge, GroupCpu,
+        Commits, GroupLoad, Converge, GroupCpu, ClassicConverge, ClassicCpu,
     ];
 }
 

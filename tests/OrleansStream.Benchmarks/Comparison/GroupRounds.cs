@@ -28,9 +28,19 @@ internal sealed class GroupRounds(Plan plan, Measurements measurements)
 
             var fleet = new Members(broker.Client, broker.Client.CreateTopic("small", 12), 1000, 3);
             fleet.Converge();
-            double cpu = broker.CpuSeconds();
-            fleet.Beat(plan.GroupSeconds, BeatIntervalSeconds);
-            measurements.Add(broker.Name, Figures.GroupCpu, (broker.CpuSeconds() - cpu) / plan.GroupSeconds);
+            Beat(broker, Figures.GroupCpu, fleet.Beat);
+
+            measurements.Add(broker.Name, Figures.ClassicConverge, new ClassicMembers(broker.Client, 1, 500).Converge());
+            var classic = new ClassicMembers(broker.Client, 1000, 3);
+            classic.Converge();
+            Beat(broker, Figures.ClassicCpu, classic.Beat);
         }
+    }
+
+    private void Beat(BrokerProcess broker, Figure figure, Action<double, double> beat)
+    {
+        double cpu = broker.CpuSeconds();
+        beat(plan.GroupSeconds, BeatIntervalSeconds);
+        measurements.Add(broker.Name, figure, (broker.CpuSeconds() - cpu) / plan.GroupSeconds);
     }
 }
