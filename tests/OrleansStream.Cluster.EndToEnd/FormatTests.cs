@@ -94,7 +94,7 @@ public sealed class FormatTests(ITestOutputHelper output)
                 await using KafkaConnection connection = await KafkaConnection.OpenAsync(silo.Port);
                 connection.Patience = TimeSpan.FromSeconds(5);
                 var record = new Payload(1000 + silo.NodeId, index);
-                KafkaRequests.ProduceAnswer answer = await connection.ProduceAsync(Topic, partition, RecordBatch.Build([new WireRecord(null, record.ToBytes(), 1)]));
+                KafkaRequests.ProduceAnswer answer = await connection.ProduceAsync(Topic, partition, RecordBatch.Build([record.ToRecord()]));
                 if (answer.Error == 0) history.Acknowledged(partition, answer.BaseOffset, [record]);
             }
             catch (Exception e) when (e is SocketException or IOException or TimeoutException)
@@ -114,7 +114,7 @@ public sealed class FormatTests(ITestOutputHelper output)
             for (int i = 0; i < 20; i++)
             {
                 Payload[] records = [.. Enumerable.Range(i * 3, 3).Select(n => new Payload((producer * 100) + partition, n))];
-                KafkaRequests.ProduceAnswer answer = await connection.ProduceAsync(Topic, partition, RecordBatch.Build([.. records.Select(static r => new WireRecord(null, r.ToBytes(), 1))]));
+                KafkaRequests.ProduceAnswer answer = await connection.ProduceAsync(Topic, partition, RecordBatch.Build([.. records.Select(static r => r.ToRecord())]));
                 Assert.True(answer.Error == 0, $"partition {partition}: error {answer.Error} {answer.Message}");
                 history.Acknowledged(partition, answer.BaseOffset, records);
             }

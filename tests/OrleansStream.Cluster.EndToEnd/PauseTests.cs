@@ -101,7 +101,7 @@ public sealed class PauseTests(ITestOutputHelper output) : ClusterTest(output)
                 {
                     connection ??= await KafkaConnection.OpenAsync(_broker.Port);
                     var record = new Payload(_id, index);
-                    KafkaRequests.ProduceAnswer answer = await connection.ProduceAsync(_history.Topic, _partition, RecordBatch.Build([new WireRecord(null, record.ToBytes(), 1)]));
+                    KafkaRequests.ProduceAnswer answer = await connection.ProduceAsync(_history.Topic, _partition, RecordBatch.Build([record.ToRecord()]));
                     if (answer.Error == 0)
                     {
                         _history.Acknowledged(_partition, answer.BaseOffset, [record]);

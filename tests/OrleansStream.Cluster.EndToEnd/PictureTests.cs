@@ -38,7 +38,7 @@ public sealed class PictureTests(ITestOutputHelper output) : ClusterTest(output)
         for (int partition = 0; partition < 3; partition++)
         {
             await using KafkaConnection leader = await cluster.ConnectToLeaderAsync("again", partition);
-            Assert.Equal(0, (await leader.ProduceAsync("again", partition, RecordBatch.Build([new WireRecord(null, new Payload(1, partition).ToBytes(), 1)]))).Error);
+            Assert.Equal(0, (await leader.ProduceAsync("again", partition, RecordBatch.Build([new Payload(1, partition).ToRecord()]))).Error);
         }
         Assert.Equal(0, await first.DeleteTopicAsync("again"));
         Assert.Equal(0, await second.TryCreateTopicAsync("again", 3));

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using OrleansStream.EndToEnd.Wire;
 
 namespace OrleansStream.Cluster.EndToEnd.History;
 
@@ -20,6 +21,9 @@ internal readonly record struct Payload(int Producer, int Index)
         }
         return bytes;
     }
+
+    /// <summary>Of the present: a record of long ago is retention's to delete, and tests that run for minutes meet that.</summary>
+    public WireRecord ToRecord() => new(null, ToBytes(), DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
 
     /// <summary>Null where the bytes are not those that were sent.</summary>
     public static Payload? Parse(ReadOnlySpan<byte> bytes)

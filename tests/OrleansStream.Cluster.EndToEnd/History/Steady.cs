@@ -83,7 +83,7 @@ internal sealed class SteadyProducer
         for (int index = 0; !_stopping.IsCancellationRequested;)
         {
             Payload[] records = [.. Enumerable.Range(index, random.Next(1, 6)).Select(i => new Payload(_id, i))];
-            byte[] batch = RecordBatch.Build([.. records.Select(static r => new WireRecord(null, r.ToBytes(), 1))], id, epoch, index);
+            byte[] batch = RecordBatch.Build([.. records.Select(static r => r.ToRecord())], id, epoch, index);
             if (await DeliverAsync(batch) is not { } offset) return;
             _history.Acknowledged(_partition, offset, records);
             index += records.Length;
