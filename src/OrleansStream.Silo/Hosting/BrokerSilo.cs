@@ -61,7 +61,8 @@ internal static class BrokerSilo
         silo.Configure<SiloMessagingOptions>(options => options.MaxMessageBodySize = Math.Max(options.MaxMessageBodySize, most));
         silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BrokerLifecycle>();
         silo.AddPlacementDirector<PartitionPlacementStrategy, PartitionPlacementDirector>();
-        silo.Services.AddGrainDirectory<AssignmentDirectory>(AssignmentDirectory.Name, static (_, _) => new AssignmentDirectory());
+        silo.Services.AddGrainDirectory<AssignmentDirectory>(
+            AssignmentDirectory.Name, static (sp, _) => new AssignmentDirectory(sp.GetRequiredService<ClusterKnowledge>(), sp.GetRequiredService<SiloEngine>()));
     }
 
     /// <summary>How this silo finds others, and how soon it takes them for dead.</summary>
