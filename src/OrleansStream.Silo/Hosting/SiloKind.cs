@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Orleans.Hosting;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Hosting;
@@ -22,13 +23,17 @@ internal sealed class SiloKind(Action<ISiloBuilder>? configure = null) : IEngine
     public async Task<IHostedEngine> StartAsync(EngineContext context, CancellationToken cancel)
     {
         SiloSettings settings = SiloSettings.From(context.Settings);
+        // A start that hangs is seen to hang at one of these.
+        ILogger log = context.Logs.CreateLogger<SiloKind>();
         var slot = new SiloEngine();
         IHost host = SiloHost.Build(settings, context, slot, configure);
         BrokerEngine? engine = null;
         try
         {
             engine = await slot.StartAsync(host.Services, settings, context, cancel);
+            log.LogInformation("The store is open; joining the silos of {ClusterId}", settings.ClusterId);
             await host.StartAsync(cancel);
+            log.LogInformation("This silo has joined, and knows who leads what");
             return new HostedSilo(settings, host, engine);
         }
         catch
