@@ -7,10 +7,10 @@ namespace OrleansStream.Silo.Placement;
 
 /// <summary>
 /// The grain directory of what goes with a partition, which keeps no entries: the controller's assignment is the directory. Who looks a grain up is sent to
-/// placement (<see cref="PartitionPlacementDirector"/>), and the silo that this names has the activation or makes it. An activation elsewhere, made by a caller that remembers where the
-/// grain was, is told where it is, so that Orleans sends its callers on and corrects what they remember. Nothing is lost with a silo but what was
-/// active there, whereas Orleans' default directory ends activations of living silos whose entries a dead one had kept. That a partition has two activations for a while is
-/// possible here as with any directory, and harmless: fencing decides who makes records durable.
+/// placement (<see cref="PartitionPlacementDirector"/>), and the silo that this names has the activation or makes it. An activation elsewhere, made by a caller
+/// that remembers where the grain was, is told where it is, so that Orleans sends its callers on and corrects what they remember. Nothing is lost with a silo but
+/// what was active there, whereas Orleans' default directory ends activations of living silos whose entries a dead one had kept. That a partition has two
+/// activations for a while is possible here as with any directory, and harmless: fencing decides who makes records durable.
 /// </summary>
 internal sealed class AssignmentDirectory(ClusterKnowledge knowledge, SiloEngine engine) : IGrainDirectory
 {

@@ -1,8 +1,8 @@
 namespace OrleansStream.Storage.Segments;
 
 /// <summary>
-/// Which extent of the read cache goes next: what sequential readers have passed, longest ago first, then what was used longest ago. So they take each other neither what was
-/// read ahead, nor the chunk that each is in. Guarded by the cache's lock.
+/// Which extent of the read cache goes next: what sequential readers have passed, longest ago first, then what was used longest ago. So they take each other
+/// neither what was read ahead, nor the chunk that each is in. Guarded by the cache's lock.
 /// </summary>
 internal sealed class EvictionOrder
 {

@@ -197,8 +197,8 @@ public sealed class ReadCache : IDisposable
 
     /// <summary>
     /// Begins what is missing of a run from <paramref name="from"/> on, so many bytes, in the largest gets and none for less, unless the run ends there
-    /// or the reader is about to arrive: several under way at a time, as one alone lets its reader wait for each in turn. At most a quarter of the cache is ahead: where more readers go on than it has
-    /// room for, they would evict each other's bytes.
+    /// or the reader is about to arrive: several under way at a time, as one alone lets its reader wait for each in turn. At most a quarter of the cache is
+    /// ahead: where more readers go on than it has room for, they would evict each other's bytes.
     /// </summary>
     private void GoAhead(SealedRun run, long from, long bytes, ref List<Extent>? toLoad)
     {
@@ -277,7 +277,8 @@ public sealed class ReadCache : IDisposable
         {
             if (_buffers.TryRentTouched(length) is { } touched)
                 return touched;
-            // Rather than fresh memory, which has to be zeroed first, and that takes as long as the read: a lone sequential reader goes round in an eighth of the cache.
+            // Rather than fresh memory, which has to be zeroed first, and that takes as long as the read: a lone sequential reader goes round in an eighth
+            // of the cache.
             if (_order.PassedBytes > Options.CapacityBytes / 8 && Evict(_order.NextPassed()))
                 continue;
             if (_buffers.TryRent(length) is { } buffer)

@@ -25,13 +25,13 @@ internal sealed class ClassicMembers(BrokerClient broker, int groups, int ofEach
         short join = broker.Version<JoinGroupRequest>(7), sync = broker.Version<SyncGroupRequest>(5);
         long start = Stopwatch.GetTimestamp();
         int next = -1;
-        Run(Math.Min(Connections, groups), _ =>
+        MemberThreads.Run(Math.Min(Connections, groups), _ =>
         {
             for (int g; (g = Interlocked.Increment(ref next)) < groups;)
             {
                 Member[] members = _groups[g];
                 int whole = -1;
-                Run(members.Length, i =>
+                MemberThreads.Run(members.Length, i =>
                 {
                     using BrokerConnection connection = broker.Connect();
                     Member member = members[i];
@@ -57,7 +57,7 @@ internal sealed class ClassicMembers(BrokerClient broker, int groups, int ofEach
     {
         Member[] all = [.. _groups.SelectMany(g => g)];
         long start = Stopwatch.GetTimestamp();
-        Run(Connections, c =>
+        MemberThreads.Run(Connections, c =>
         {
             using BrokerConnection connection = broker.Connect();
             Member[] members = [.. all.Where((_, i) => i % Connections == c)];
@@ -70,28 +70,6 @@ internal sealed class ClassicMembers(BrokerClient broker, int groups, int ofEach
                     throw new InvalidOperationException("A group rebalances, whose members are all there.");
             }
         });
-    }
-
-    private static void Run(int threads, Action<int> run)
-    {
-        Exception? failure = null;
-        Thread[] all = [.. Enumerable.Range(0, threads).Select(i => new Thread(() =>
-        {
-            try
-            {
-                run(i);
-            }
-            catch (Exception e)
-            {
-                failure ??= e;
-            }
-        }, 256 << 10) { IsBackground = true })];
-        foreach (Thread thread in all)
-            thread.Start();
-        foreach (Thread thread in all)
-            thread.Join();
-        if (failure is not null)
-            throw new InvalidOperationException("A member failed: " + failure.Message, failure);
     }
 
     private sealed class Member(string group, int ofEach)

@@ -93,24 +93,8 @@ internal sealed class Members(BrokerClient broker, BenchTopic topic, int groups,
 
     private void Each(Action<Member[]> run)
     {
-        Exception? failure = null;
-        Thread[] threads = [.. _members.Where(m => m.Length > 0).Select(members => new Thread(() =>
-        {
-            try
-            {
-                run(members);
-            }
-            catch (Exception e)
-            {
-                failure ??= e;
-            }
-        }) { IsBackground = true })];
-        foreach (Thread thread in threads)
-            thread.Start();
-        foreach (Thread thread in threads)
-            thread.Join();
-        if (failure is not null)
-            throw new InvalidOperationException("A member failed: " + failure.Message, failure);
+        Member[][] some = [.. _members.Where(m => m.Length > 0)];
+        MemberThreads.Run(some.Length, i => run(some[i]));
     }
 
     private sealed class Member(string group, string id, BenchTopic topic)
