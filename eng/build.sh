@@ -10,7 +10,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPE
 changed_since() { # stamp, folder ...
   local stamp=$1; shift
   [ -f "$stamp" ] || return 0
-  [ -n "$(find "$@" global.json Directory.*.props OrleansStream.* -type f -newer "$stamp" \
+  [ -n "$(find "$@" eng global.json Directory.*.props OrleansStream.* -type f -newer "$stamp" \
     -not -path '*/obj/*' -not -path '*/bin/*' -not -path '*/TestResults/*' -print -quit)" ]
 }
 
