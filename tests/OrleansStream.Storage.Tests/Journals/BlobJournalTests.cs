@@ -10,7 +10,7 @@ namespace OrleansStream.Storage.Tests.Journals;
 public sealed class BlobJournalTests
 {
     private static readonly PartitionId s_a = new(new Guid("0102030405060708090a0b0c0d0e0f10"), 0);
-    private static readonly BlobJournalOptions s_small = new() { MaxObjectBytes = 8 << 10 };
+    private static readonly BlobJournalOptions s_small = new() { MaxObjectBytes = 8 << 10, WaitingPerDelete = 3 };
 
     /// <summary>
     /// A writer that appends, trims, sleeps and wakes, or dies; two fencers; a store that loses, delays and lies. Whatever was or will be confirmed is in both
@@ -267,33 +267,66 @@ public sealed class BlobJournalTests
     }
 
     /// <summary>The first listing misses one object.</summary>
-    private sealed class ListsLate(IObjectStore inner, string late) : IObjectStore
+    private sealed class ListsLate(IObjectStore inner, string late) : WrappedStore(inner)
     {
         private bool _listed;
 
-        public ValueTask<PutResult> CreateAsync(string name, ReadOnlySequence<byte> content, CancellationToken cancel) => inner.CreateAsync(name, content, cancel);
-
-        public ValueTask<PutResult> ReplaceAsync(string name, ReadOnlySequence<byte> content, string etag, CancellationToken cancel) =>
-            inner.ReplaceAsync(name, content, etag, cancel);
-
-        public ValueTask<StoredObject?> ReadAsync(string name, CancellationToken cancel) => inner.ReadAsync(name, cancel);
-
-        public ValueTask<int> ReadRangeAsync(string name, long offset, Memory<byte> destination, CancellationToken cancel) =>
-            inner.ReadRangeAsync(name, offset, destination, cancel);
-
-        public ValueTask DeleteAsync(string name, CancellationToken cancel) => inner.DeleteAsync(name, cancel);
-
-        public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
+        public override async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
         {
             var first = !_listed;
             _listed = true;
-            await foreach (var info in inner.ListAsync(prefix, cancel))
+            await foreach (var info in Inner.ListAsync(prefix, cancel))
             {
                 if (!first || info.Name != late)
                 {
                     yield return info;
                 }
             }
+        }
+    }
+
+    /// <summary>A store takes several puts at a time, so that deletes one by one would never come to an end under load.</summary>
+    [Theory]
+    [InlineData(8, 1)]
+    [InlineData(25, 3)]
+    [InlineData(200, 8)]
+    public void The_more_trimming_lags_behind_the_more_deletes_are_under_way(int objects, int most)
+    {
+        var world = new SimulationScheduler(1);
+        var objectStore = new SimulatedObjectStore(world);
+        world.Run(async () =>
+        {
+            var store = new CountsDeletes(objectStore.Connect(world.Script));
+            var journal = await new BlobJournalSystem(store, world.Script.Ports, s_small with { WaitingPerDelete = 10 }).OpenAsync(default);
+            for (var i = 0; i < objects; i++)
+            {
+                // Each its own object.
+                var durable = false;
+                journal.Append(new TestEntry(s_a, 1, i, 1, 100, _ => durable = true));
+                while (!durable)
+                {
+                    await world.Script.Delay(TimeSpan.FromMilliseconds(1));
+                }
+            }
+
+            journal.Sealed(s_a, 1, objects);
+            await world.Script.Delay(TimeSpan.FromMinutes(2));
+            Assert.Single(objectStore.Objects);
+            Assert.Equal(most, store.Most);
+        });
+    }
+
+    private sealed class CountsDeletes(IObjectStore inner) : WrappedStore(inner)
+    {
+        private int _underWay;
+
+        public int Most { get; private set; }
+
+        public override async ValueTask DeleteAsync(string name, CancellationToken cancel)
+        {
+            Most = Math.Max(Most, ++_underWay);
+            await base.DeleteAsync(name, cancel);
+            _underWay--;
         }
     }
 

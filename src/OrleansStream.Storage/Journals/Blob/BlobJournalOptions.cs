@@ -19,6 +19,12 @@ public sealed record BlobJournalOptions
     /// <summary>How long an idle journal waits before it puts an empty object that lets trimmed objects go.</summary>
     public TimeSpan IdleTrimDelay { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Trimmed objects are deleted one after another, and with one more delete under way for each so many that wait: a store takes more puts than that.</summary>
+    public int WaitingPerDelete { get; init; } = 1000;
+
+    /// <summary>... up to so many under way.</summary>
+    public int MaxDeletes { get; init; } = 8;
+
     /// <summary>Objects read ahead of the one being replayed: most are small, and each is a request with its own latency.</summary>
     public int ReadAhead { get; init; } = 32;
 

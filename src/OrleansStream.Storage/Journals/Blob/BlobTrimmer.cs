@@ -4,8 +4,8 @@ using OrleansStream.Storage.Ports;
 namespace OrleansStream.Storage.Journals.Blob;
 
 /// <summary>
-/// Deletes what a journal's writer no longer needs: in ascending order, one delete after another, and only below the lowest sequence that a durable object
-/// states, since that is where a fencer starts. Hence never the newest durable object.
+/// Deletes what a journal's writer no longer needs: only below the lowest sequence that a durable object states, since that is where a fencer starts. Hence
+/// never the newest durable object; below, gaps do no harm.
 /// </summary>
 internal sealed class BlobTrimmer(IObjectStore store, Guid journalId, RuntimePorts ports, BlobJournalOptions options, AsyncSignal journal)
 {
@@ -77,20 +77,32 @@ internal sealed class BlobTrimmer(IObjectStore store, Guid journalId, RuntimePor
 
     private async ValueTask DeleteAsync()
     {
-        var delay = options.RetryDelay;
-        while (_next < LowestStated)
+        while (LowestStated - _next is var waiting and > 0)
+        {
+            var deletes = new Task[Math.Min(waiting, Math.Min(1 + waiting / options.WaitingPerDelete, options.MaxDeletes))];
+            for (var i = 0; i < deletes.Length; i++)
+            {
+                deletes[i] = DeleteAsync(_next + i);
+            }
+
+            await Task.WhenAll(deletes);
+            _next += deletes.Length;
+        }
+    }
+
+    private async Task DeleteAsync(long sequence)
+    {
+        for (var delay = options.RetryDelay; ; delay = delay * 2 < options.MaxRetryDelay ? delay * 2 : options.MaxRetryDelay)
         {
             try
             {
-                await store.DeleteAsync(JournalObjectName.Of(journalId, _next), _stop.Token);
-                _next++;
-                delay = options.RetryDelay;
+                await store.DeleteAsync(JournalObjectName.Of(journalId, sequence), _stop.Token);
+                return;
             }
             catch (IOException e)
             {
-                _log.LogWarning(e, "Journal {Id}: object {Sequence} could not be deleted, and is tried again in {Delay}", journalId, _next, delay);
+                _log.LogWarning(e, "Journal {Id}: object {Sequence} could not be deleted, and is tried again in {Delay}", journalId, sequence, delay);
                 await Task.Delay(delay, ports.Time, _stop.Token);
-                delay = delay * 2 < options.MaxRetryDelay ? delay * 2 : options.MaxRetryDelay;
             }
         }
     }
