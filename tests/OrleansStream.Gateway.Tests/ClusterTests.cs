@@ -123,6 +123,47 @@ public sealed class ClusterTests
         }
     }
 
+    /// <summary>The first is under way with a leader that goes: what stands behind it is not put before it, whatever becomes of it.</summary>
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    public async Task Behind_a_produce_whose_leader_goes_while_it_is_under_way_none_is_taken(bool waits, bool otherLeader)
+    {
+        (TestGateway gateway, TopicPicture topic, WireClient client) = await StartAsync();
+        await using (gateway)
+        using (client)
+        {
+            const short refused = (short)ErrorCode.NotLeaderOrFollower;
+            gateway.Engine.HoldAppends = true;
+            MemoryPartition first = gateway.Engine.Partition(topic, 0);
+            await client.SendAsync(Requests.Produce("t", 0, Requests.Batch(1)), 9);
+            await PipeliningTests.WaitUntil(() => first.HighWatermark == 1);
+            gateway.Engine.HoldAppends = false;
+            TaskCompletionSource<PartitionLease>? opening = waits ? gateway.Engine.Open(topic, 0) : null;
+            if (otherLeader)
+                gateway.Engine.Replace(topic, 0);
+            MemoryPartition next = gateway.Engine.Partition(topic, 0);
+            await client.SendAsync(Requests.Produce("t", 0, Requests.Batch(1)), 9);
+            if (opening is not null)
+            {
+                await PipeliningTests.WaitUntil(() => gateway.Engine.Waiting == 1);
+                gateway.Engine.Opened(topic, 0);
+                opening.SetResult(new PartitionLease(ErrorCode.None, next));
+            }
+            await PipeliningTests.WaitUntil(() => gateway.Engine.Asked == 2);
+            first.Release(ErrorCode.RequestTimedOut);
+            foreach (short expected in (short[])[(short)ErrorCode.RequestTimedOut, refused])
+            {
+                (_, ProduceResponse response) = await client.ReceiveAsync<ProduceResponse>(ProduceRequest.Info, 9);
+                Assert.Equal(expected, response.Responses[0].PartitionResponses[0].ErrorCode);
+            }
+            Assert.Equal(otherLeader ? 0 : 1, next.HighWatermark);
+            ProduceResponse again = await client.ProduceAsync(Requests.Produce("t", 0, Requests.Batch(1)), 9);
+            Assert.Equal((short)0, again.Responses[0].PartitionResponses[0].ErrorCode);
+        }
+    }
+
     [Theory]
     [InlineData(20, 5000)]
     [InlineData(60_000, 20)]

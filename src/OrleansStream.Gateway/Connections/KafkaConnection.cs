@@ -31,7 +31,7 @@ internal sealed class KafkaConnection
     private readonly RequestHeader _header = new();
     private readonly ResponseWriter _responses;
     private readonly ResponseQueue _queue;
-    private readonly RefusedAppends _refused = new();
+    private readonly AppendOrder _appends = new();
 
     private long _lastActive;
     private bool _serving;
@@ -94,7 +94,7 @@ internal sealed class KafkaConnection
             ReadOnlySequence<byte> buffer = await reading;
             if (buffer.Length < SizeBytes)
                 return;
-            _refused.Begin(received ? buffer.Length : 0);
+            _appends.Begin(received ? buffer.Length : 0);
             _headerRead = false;
             int size = ReadSize(buffer);
             if (size < 0 || size > _gateway.Options.MaxRequestBytes)
@@ -102,7 +102,7 @@ internal sealed class KafkaConnection
             bool whole = buffer.Length >= SizeBytes + (long)size;
             if (!(whole ? await ServeWholeAsync(buffer.Slice(SizeBytes, size)) : await ReceiveAsync(buffer, SizeBytes + size, stopping)))
                 return;
-            _refused.Served(SizeBytes + (long)size);
+            _appends.Served(SizeBytes + (long)size);
         }
     }
 
@@ -161,7 +161,7 @@ internal sealed class KafkaConnection
         ApiHandler handler = Decode(frame, out IMessage request);
         if (!handler.IsBrief)
             await LeaveReceivingThreadAsync();
-        var context = new RequestContext(_gateway, _peer, handler.Api, _header.Version, _header.CorrelationId, _header.ClientId, _closed) { Refused = _refused };
+        var context = new RequestContext(_gateway, _peer, handler.Api, _header.Version, _header.CorrelationId, _header.ClientId, _closed) { Appends = _appends };
         _gateway.Metrics.RequestRead(handler.Api, frame.Length + SizeBytes);
         if (handler is IPipelinedHandler pipelined)
         {

@@ -22,8 +22,8 @@ public sealed class RequestContext(Gateway gateway, Peer peer, ApiKey api, short
     /// <summary>How long a request waits, at most, for a partition that is about to open here.</summary>
     public TimeSpan OpeningLimit => TimeSpan.FromMilliseconds(Gateway.Options.MaxOpeningWaitMs);
 
-    /// <summary>What the connection was refused; null for a request that comes on none.</summary>
-    internal RefusedAppends? Refused { get; init; }
+    /// <summary>The connection's appends, which keep their order; null for a request that comes on none.</summary>
+    internal AppendOrder? Appends { get; init; }
 
     /// <summary>Counts the error for the metrics; answers it as the wire has it.</summary>
     public short Report(ErrorCode error)

@@ -9,13 +9,17 @@ namespace OrleansStream.Gateway.Handlers;
 /// <summary>A Produce request whose appends have begun, one for each of its partitions in its order.</summary>
 internal sealed class PendingProduce(ProduceRequest request, RequestContext context) : IPendingAnswer
 {
-    private readonly List<ValueTask<AppendResult>> _appends = [];
+    private readonly List<Part> _parts = [];
+
+    /// <param name="Begun">The topic where an append to the partition has begun; what was refused before has none.</param>
+    private readonly record struct Part(ValueTask<AppendResult> Append, Guid? Begun);
 
     public int ThrottleTimeMs { get; set; }
 
-    public void Add(AppendResult result) => _appends.Add(ValueTask.FromResult(result));
+    /// <summary>Refused before it began.</summary>
+    public void Add(AppendResult result) => _parts.Add(new Part(ValueTask.FromResult(result), null));
 
-    public void Add(ValueTask<AppendResult> append) => _appends.Add(append);
+    public void Add(Guid topic, ValueTask<AppendResult> begun) => _parts.Add(new Part(begun, topic));
 
     public async ValueTask<Answer> CompleteAsync()
     {
@@ -28,7 +32,10 @@ internal sealed class PendingProduce(ProduceRequest request, RequestContext cont
             topic.PartitionResponses.EnsureCapacity(topicData.PartitionData.Count);
             foreach (ProduceRequest.PartitionProduceData partitionData in topicData.PartitionData)
             {
-                AppendResult result = await InTimeAsync(_appends[next++]);
+                Part part = _parts[next++];
+                AppendResult result = await InTimeAsync(part.Append);
+                if (part.Begun is { } begun)
+                    context.Appends?.Ended(begun, partitionData.Index, result.Error);
                 failed |= result.Error != ErrorCode.None;
                 topic.PartitionResponses.Add(Describe(partitionData.Index, result, response, topicData));
             }

@@ -42,20 +42,26 @@ internal sealed class ProduceHandler : ApiHandler<ProduceRequest>, IPipelinedHan
                     pending.Add(new AppendResult(error, ErrorMessage: Explain(error)));
                     continue;
                 }
-                if (context.Refused is { } before && before.IsBehind(topic!.Id, partitionData.Index))
+                if (context.Appends is { } before && before.IsBehind(topic!.Id, partitionData.Index))
                 {
                     pending.Add(new AppendResult(ErrorCode.NotLeaderOrFollower));
                     continue;
                 }
-                PartitionLease lease = await context.LeaseAsync(topic!, partitionData.Index, request.TimeoutMs);
-                if (lease.Partition is { } partition && lease.Error == ErrorCode.None)
+                ValueTask<PartitionLease> leasing = context.LeaseAsync(topic!, partitionData.Index, request.TimeoutMs);
+                bool waited = !leasing.IsCompleted;
+                PartitionLease lease = await leasing;
+                if (lease.Partition is not { } partition || lease.Error != ErrorCode.None)
                 {
-                    pending.Add(partition.AppendAsync(partitionData.Records ?? ReadOnlySequence<byte>.Empty, (Acks)request.Acks, context.Version));
+                    pending.Add(new AppendResult(lease.Error));
+                    context.Appends?.Refused(topic!.Id, partitionData.Index);
+                }
+                else if (context.Appends is { } order && !order.TryBegin(topic!.Id, partitionData.Index, partition, waited))
+                {
+                    pending.Add(new AppendResult(ErrorCode.NotLeaderOrFollower));
                 }
                 else
                 {
-                    pending.Add(new AppendResult(lease.Error));
-                    context.Refused?.Add(topic!.Id, partitionData.Index);
+                    pending.Add(topic!.Id, partition.AppendAsync(partitionData.Records ?? ReadOnlySequence<byte>.Empty, (Acks)request.Acks, context.Version));
                 }
                 // The frame is reused once this has started.
                 partitionData.Records = null;

@@ -19,6 +19,7 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
     private readonly Lock _lock = new();
     private long _nextProducerId = 1000;
     private int _waiting;
+    private int _asked;
 
     public MemoryEngine(string listener, string host, int port)
     {
@@ -82,8 +83,15 @@ internal sealed class MemoryEngine : IEngine, ITopicAdmin
     public MemoryPartition Partition(TopicPicture topic, int index) =>
         _partitions.GetOrAdd((topic.Id, index), key => new MemoryPartition(this, new(key.Item1, key.Item2)));
 
+    /// <summary>Another leader's object takes the place of the one that was.</summary>
+    public void Replace(TopicPicture topic, int index) => _partitions[(topic.Id, index)] = new MemoryPartition(this, new(topic.Id, index));
+
+    /// <summary>How many requests have asked for a partition.</summary>
+    public int Asked => Volatile.Read(ref _asked);
+
     public ValueTask<PartitionLease> GetPartitionAsync(TopicPicture topic, int index, CancellationToken cancel)
     {
+        Interlocked.Increment(ref _asked);
         if ((uint)index >= (uint)topic.Partitions.Count)
             return ValueTask.FromResult(new PartitionLease(ErrorCode.UnknownTopicOrPartition, null));
         if (_opening.TryGetValue((topic.Id, index), out TaskCompletionSource<PartitionLease>? opening))

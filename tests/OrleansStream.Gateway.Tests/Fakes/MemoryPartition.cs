@@ -83,13 +83,13 @@ internal sealed class MemoryPartition(MemoryEngine engine, PartitionId id) : IPa
             watcher.Changed();
     }
 
-    /// <summary>Answers the oldest append that is held back.</summary>
-    public void Release()
+    /// <summary>Answers the oldest append that is held back: that it is done, or that it failed.</summary>
+    public void Release(ErrorCode error = ErrorCode.None)
     {
         lock (_lock)
         {
             (TaskCompletionSource<AppendResult> answer, AppendResult result) = _held.Dequeue();
-            answer.SetResult(result);
+            answer.SetResult(error == ErrorCode.None ? result : new AppendResult(error));
         }
     }
 
