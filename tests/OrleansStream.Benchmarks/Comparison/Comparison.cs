@@ -25,8 +25,10 @@ internal static class Comparison
         var measurements = new Measurements();
         var rounds = new Rounds(plan, measurements, File.Exists(kafka) ? new PerfTools(kafka) : null);
         string[] wanted = phases.Split(',');
+        var disk = new List<DiskProbe.Speed>();
         for (int round = 1; round <= plan.Rounds; round++)
         {
+            disk.Add(DiskProbe.Run(folder));
             foreach (Func<BrokerProcess> make in makers)
             {
                 Console.Error.WriteLine($"round {round} of {plan.Rounds}");
@@ -46,7 +48,7 @@ internal static class Comparison
             }
         }
 
-        string report = Report.Write(measurements, "OrleansStream", "Apache Kafka", plan);
+        string report = Report.Write(measurements, "OrleansStream", "Apache Kafka", plan) + DiskProbe.Describe(disk);
         Console.WriteLine(report);
         if (file.Length > 0)
             File.WriteAllText(file, report);
