@@ -204,9 +204,15 @@ public class RecordBatchValidatorTests
         ReadOnlySequence<byte> whole = new(Good), chunked = Sequences.Chunked(Good, 7);
         for (int i = 0; i < 100; i++)
             Assert.True(RecordBatchValidator.Validate(whole, Rules).Ok && RecordBatchValidator.Validate(chunked, Rules).Ok);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++)
-            _ = RecordBatchValidator.Validate(whole, Rules).Ok && RecordBatchValidator.Validate(chunked, Rules).Ok;
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        // The runtime may allocate once while it replaces the code that is measured; what validating allocates, it allocates each time.
+        long least = long.MaxValue;
+        for (int tries = 0; tries < 5 && least > 0; tries++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 100; i++)
+                _ = RecordBatchValidator.Validate(whole, Rules).Ok && RecordBatchValidator.Validate(chunked, Rules).Ok;
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
     }
 }
