@@ -159,8 +159,11 @@ public sealed class ClusterTests
                 Assert.Equal(expected, response.Responses[0].PartitionResponses[0].ErrorCode);
             }
             Assert.Equal(otherLeader ? 0 : 1, next.HighWatermark);
-            ProduceResponse again = await client.ProduceAsync(Requests.Produce("t", 0, Requests.Batch(1)), 9);
-            Assert.Equal((short)0, again.Responses[0].PartitionResponses[0].ErrorCode);
+            // Once more at most: a request that is there before the connection has looked for it counts as sent before the answer.
+            short again = (await client.ProduceAsync(Requests.Produce("t", 0, Requests.Batch(1)), 9)).Responses[0].PartitionResponses[0].ErrorCode;
+            if (again == refused)
+                again = (await client.ProduceAsync(Requests.Produce("t", 0, Requests.Batch(1)), 9)).Responses[0].PartitionResponses[0].ErrorCode;
+            Assert.Equal((short)0, again);
         }
     }
 

@@ -38,9 +38,10 @@ internal sealed class AppendOrder
     }
 
     /// <summary>
-    /// An append may begin, and is under way until <see cref="Ended"/>. False: it is to be refused, because an earlier one has failed, or may yet: it was begun with
-    /// another leader, or with this one before that had to be waited for.
+    /// An append may begin, and is under way until <see cref="Ended"/>. False: it is to be refused, because an earlier one has failed, or is under way and may yet fail
+    /// with a leader that went.
     /// </summary>
+    /// <param name="waited">Whether the leader had to be waited for: what was begun with it before then may have been lost.</param>
     public bool TryBegin(Guid topic, int partition, IPartition leader, bool waited)
     {
         (Guid, int) key = (topic, partition);

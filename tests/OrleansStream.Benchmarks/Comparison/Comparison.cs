@@ -48,7 +48,7 @@ internal static class Comparison
             }
         }
 
-        string report = Report.Write(measurements, "OrleansStream", "Apache Kafka", plan) + DiskProbe.Describe(disk);
+        string report = Report.Write(measurements, "OrleansStream", "Apache Kafka", plan) + Environment.NewLine + DiskProbe.Describe(disk);
         Console.WriteLine(report);
         if (file.Length > 0)
             File.WriteAllText(file, report);
