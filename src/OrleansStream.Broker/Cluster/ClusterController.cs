@@ -318,8 +318,10 @@ public sealed class ClusterController : IDisposable
     private void StartWork()
     {
         List<PartitionId> idle = [];
+        long version;
         lock (_lock)
         {
+            version = _state.Version;
             foreach (var (id, topic) in _state.Topics)
             {
                 for (var i = 0; i < topic.Partitions; i++)
@@ -330,24 +332,24 @@ public sealed class ClusterController : IDisposable
                 }
             }
         }
-        _leads.Start(idle);
+        _leads.Start(idle, version);
         _moves.Start();
     }
 
     /// <summary>Step two of a planned move: everybody learns who leads from now on.</summary>
-    private async ValueTask<bool> AssignAsync(PartitionId partition, int target)
+    private async ValueTask<long?> AssignAsync(PartitionId partition, int target)
     {
         long version;
         lock (_lock)
         {
             if (!_state.Topics.ContainsKey(partition.TopicId) || !_state.Members.ContainsKey(target) || _leaving.Contains(target))
-                return false;
+                return null;
             _state.Lead(partition, target);
             version = _state.Version;
         }
         Publish();
         await _known.ReachedAsync(version, _parts.KnownWithin, _stopping.Token);
-        return true;
+        return version;
     }
 
     private bool LeadsAny(int nodeId) =>

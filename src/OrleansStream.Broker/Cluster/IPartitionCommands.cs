@@ -15,5 +15,6 @@ public interface IPartitionCommands
     ValueTask ReleaseAsync(PartitionId partition, CancellationToken cancel);
 
     /// <summary>Has the assigned broker begin to lead it; completes when that broker has heard it, not when it serves.</summary>
-    ValueTask LeadAsync(PartitionId partition, CancellationToken cancel);
+    /// <param name="version">Of the controller's news that name the broker. The command may overtake them: the broker waits for them before it looks who leads.</param>
+    ValueTask LeadAsync(PartitionId partition, long version, CancellationToken cancel);
 }

@@ -8,7 +8,7 @@ internal sealed class PartitionLeads(ControllerParts parts, CancellationToken st
 {
     private readonly ILogger _log = parts.Ports.Logs.CreateLogger<PartitionLeads>();
     private readonly Lock _lock = new();
-    private readonly Queue<PartitionId> _waiting = new();
+    private readonly Queue<(PartitionId Partition, long Version)> _waiting = new();
     private readonly HashSet<PartitionId> _busy = [];
 
     /// <summary>From when on (a timestamp of the clock) a partition that does not serve is told again.</summary>
@@ -18,7 +18,8 @@ internal sealed class PartitionLeads(ControllerParts parts, CancellationToken st
     public required Action Done { get; init; }
 
     /// <param name="idle">All partitions that have a leader and are not served by it.</param>
-    public void Start(IReadOnlyList<PartitionId> idle)
+    /// <param name="version">Of the news that name these leaders.</param>
+    public void Start(IReadOnlyList<PartitionId> idle, long version)
     {
         var begin = 0;
         lock (_lock)
@@ -33,7 +34,7 @@ internal sealed class PartitionLeads(ControllerParts parts, CancellationToken st
                 if (_busy.Contains(partition) || now < at)
                     continue;
                 _busy.Add(partition);
-                _waiting.Enqueue(partition);
+                _waiting.Enqueue((partition, version));
             }
             _again = again;
             begin = Math.Min(parts.LeadWidth - _workers, _waiting.Count);
@@ -47,22 +48,23 @@ internal sealed class PartitionLeads(ControllerParts parts, CancellationToken st
     {
         while (true)
         {
-            PartitionId partition;
+            (PartitionId Partition, long Version) next;
             lock (_lock)
             {
-                if (stopping.IsCancellationRequested || !_waiting.TryDequeue(out partition))
+                if (stopping.IsCancellationRequested || !_waiting.TryDequeue(out next))
                 {
                     _workers--;
                     return;
                 }
             }
+            var (partition, version) = next;
             var again = parts.LeadAgain;
             // An answer that was lost is not waited for: it would keep the partition from being told again.
             using var limit = new CancellationTokenSource(parts.StepTimeout, parts.Ports.Time);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
             try
             {
-                await parts.Commands.LeadAsync(partition, both.Token);
+                await parts.Commands.LeadAsync(partition, version, both.Token);
             }
             catch (Exception e) when (e is not OperationCanceledException || !stopping.IsCancellationRequested)
             {

@@ -9,9 +9,9 @@ namespace OrleansStream.Broker.Cluster;
 /// </summary>
 /// <param name="assign">
 /// Publishes that a broker leads a partition from now on, and completes when the brokers know it: whoever is turned away by the old leader, and asks another where to
-/// go, must not be sent back. False where the move makes no sense any more.
+/// go, must not be sent back. Answers the version of these news; null where the move makes no sense any more.
 /// </param>
-internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, int, ValueTask<bool>> assign, CancellationToken stopping)
+internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, int, ValueTask<long?>> assign, CancellationToken stopping)
 {
     private readonly ILogger _log = parts.Ports.Logs.CreateLogger<PartitionMoves>();
     private readonly Lock _lock = new();
@@ -93,11 +93,11 @@ internal sealed class PartitionMoves(ControllerParts parts, Func<PartitionId, in
     {
         // A seal of much data may take long, and nobody waits for it.
         var sealing = await StepAsync("prepare the release of", partition, parts.StepTimeout * 5, cancel => parts.Commands.PrepareReleaseAsync(partition, cancel));
-        if (!await assign(partition, target))
+        if (await assign(partition, target) is not { } version)
             return;
         // Where the old leader does not answer, the new one fences its journal.
         var releasing = await StepAsync("release", partition, parts.StepTimeout, cancel => parts.Commands.ReleaseAsync(partition, cancel));
-        var leading = await StepAsync("lead", partition, parts.StepTimeout, cancel => parts.Commands.LeadAsync(partition, cancel));
+        var leading = await StepAsync("lead", partition, parts.StepTimeout, cancel => parts.Commands.LeadAsync(partition, version, cancel));
         _log.LogInformation(
             "Partition {Partition} moved to broker {NodeId}: sealed in {SealingMs} ms, released in {ReleasingMs} ms, its leader told in {LeadingMs} ms",
             partition, target, (long)sealing.TotalMilliseconds, (long)releasing.TotalMilliseconds, (long)leading.TotalMilliseconds);

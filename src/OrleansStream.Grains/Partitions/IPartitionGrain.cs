@@ -46,9 +46,13 @@ public interface IPartitionGrain : IGrainWithStringKey
     [Alias("Describe")]
     Task<PartitionState> DescribeAsync();
 
-    /// <summary>For the cluster's controller: leads the partition, in the silo that the assignment names. Answers before it serves.</summary>
+    /// <summary>
+    /// For the cluster's controller: leads the partition, in the silo that the assignment names. Answers when that silo has heard of the assignment, before it
+    /// serves. Throws <see cref="TimeoutException"/> where it does not hear of it.
+    /// </summary>
+    /// <param name="version">Of the controller's news that name this silo as the leader: the call may overtake them.</param>
     [Alias("Lead")]
-    Task LeadAsync();
+    Task LeadAsync(long version);
 
     /// <summary>For the cluster's controller: seals what there is while it serves, so that a release is short.</summary>
     [Alias("PrepareRelease")]

@@ -13,7 +13,8 @@ internal sealed class GrainPartitionCommands(IGrainFactory grains) : IPartitionC
 
     public async ValueTask ReleaseAsync(PartitionId partition, CancellationToken cancel) => await Grain(partition).ReleaseAsync().WaitAsync(cancel);
 
-    public async ValueTask LeadAsync(PartitionId partition, CancellationToken cancel) => await Grain(partition).LeadAsync().WaitAsync(cancel);
+    public async ValueTask LeadAsync(PartitionId partition, long version, CancellationToken cancel) =>
+        await Grain(partition).LeadAsync(version).WaitAsync(cancel);
 
     private IPartitionGrain Grain(PartitionId partition) => grains.GetGrain<IPartitionGrain>(PartitionGrainId.KeyOf(partition));
 }

@@ -21,13 +21,18 @@ namespace OrleansStream.Silo.Grains;
 /// other silos and Orleans clients come through it. Kept alive, because Orleans sees nothing of the partition's work.
 /// </summary>
 [Reentrant, PartitionPlacement, GrainDirectory(GrainDirectoryName = AssignmentDirectory.Name), GrainType(PartitionGrainId.GrainTypeName)]
-internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowledge, ILocalSiloDetails silo, ILogger<PartitionGrain> log) : Grain, IPartitionGrain
+internal sealed class PartitionGrain(
+    SiloEngine engine, ClusterKnowledge knowledge, ClusterLink link, ILocalSiloDetails silo, ILogger<PartitionGrain> log) : Grain, IPartitionGrain
 {
     private static readonly TimeSpan WaitedAtMost = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan ReleasedAtMost = TimeSpan.FromSeconds(10);
 
+    // Less than the controller waits for an answer.
+    private static readonly TimeSpan HeardAtMost = TimeSpan.FromSeconds(2);
+
     private readonly CancellationTokenSource _ended = new();
     private PartitionId _id;
+    private int _hearing;
 
     private BrokerEngine Engine => engine.Engine;
 
@@ -48,8 +53,17 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
         await Engine.ReleaseAsync(_id, cancellationToken);
     }
 
-    public Task LeadAsync()
+    public async Task LeadAsync(long version)
     {
+        _hearing++;
+        try
+        {
+            await link.ReachedAsync(version, HeardAtMost);
+        }
+        finally
+        {
+            _hearing--;
+        }
         if (IsHere)
         {
             Lead();
@@ -61,7 +75,6 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
             log.LogInformation("Partition {Partition} is not this silo's to lead: {Silo} has it", _id, knowledge.SiloOf(_id));
             MigrateOnIdle();
         }
-        return Task.CompletedTask;
     }
 
     public async Task PrepareReleaseAsync() => await Engine.PrepareReleaseAsync(_id, _ended.Token);
@@ -194,8 +207,8 @@ internal sealed class PartitionGrain(SiloEngine engine, ClusterKnowledge knowled
         PartitionLease lease = Engine.Cluster.TopicsById.TryGetValue(_id.TopicId, out TopicPicture? topic)
             ? await Engine.GetPartitionAsync(topic, _id.Index, _ended.Token)
             : new PartitionLease(ErrorCode.UnknownTopicId, null);
-        // A caller whose silo had an old picture brought the grain to life here: the next call finds its place anew.
-        if (lease.Error != ErrorCode.None && !IsHere)
+        // A caller whose silo had an old picture brought the grain to life here: the next call finds its place anew. Unless the old picture is this silo's.
+        if (lease.Error != ErrorCode.None && !IsHere && _hearing == 0)
             DeactivateOnIdle();
         return lease;
     }

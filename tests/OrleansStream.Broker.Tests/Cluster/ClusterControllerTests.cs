@@ -55,6 +55,20 @@ public sealed class ClusterControllerTests
     }
 
     [Fact]
+    public async Task The_version_that_comes_with_a_command_to_lead_is_of_news_that_name_the_broker()
+    {
+        Topic("orders", 6);
+        using var cluster = await StartAsync();
+        cluster.Living(1, 2);
+        await cluster.EventuallyAsync(() => cluster.Served() == 6);
+        // By planned moves, too.
+        cluster.Living(1, 2, 3);
+        await cluster.EventuallyAsync(() => cluster.Served() == 6 && cluster.Counts(3)[0] == 2);
+        Assert.True(cluster.Told.Count >= 8);
+        Assert.All(cluster.Told, static told => Assert.Equal(told.NodeId, told.LeaderByThen));
+    }
+
+    [Fact]
     public async Task The_old_leader_releases_once_all_brokers_know_the_new_one_or_have_been_silent_for_too_long()
     {
         Topic("orders", 2);
@@ -229,6 +243,7 @@ public sealed class ClusterControllerTests
     {
         private readonly Lock _lock = new();
         private readonly Dictionary<Guid, PartitionPicture[]> _known = [];
+        private readonly List<(long Version, Guid TopicId, PartitionPicture[] Leaders)> _published = [];
         private readonly Dictionary<PartitionId, (int NodeId, int Epoch)> _serving = takesOver is null ? [] : new(takesOver._serving);
         private readonly Dictionary<PartitionId, int> _epochs = takesOver is null ? [] : new(takesOver._epochs);
 
@@ -237,6 +252,9 @@ public sealed class ClusterControllerTests
 
         /// <summary>False: who is told to lead does not come to it.</summary>
         public bool Opens { get; set; } = true;
+
+        /// <summary>Who was told to lead, and who leads by the news up to the version that he was told with.</summary>
+        public ConcurrentQueue<(int NodeId, int LeaderByThen)> Told { get; } = new();
 
         /// <summary>What happens while a partition is released.</summary>
         public Action<PartitionId>? Releasing { get; set; }
@@ -260,7 +278,10 @@ public sealed class ClusterControllerTests
                 if (news.Whole)
                     _known.Clear();
                 foreach (var (id, partitions) in news.Topics)
+                {
                     _known[id] = partitions;
+                    _published.Add((news.Version, id, partitions));
+                }
             }
         }
 
@@ -336,7 +357,7 @@ public sealed class ClusterControllerTests
             return ValueTask.CompletedTask;
         }
 
-        public ValueTask LeadAsync(PartitionId partition, CancellationToken cancel)
+        public ValueTask LeadAsync(PartitionId partition, long version, CancellationToken cancel)
         {
             Commands.Enqueue($"lead {partition}");
             if (!Opens)
@@ -345,6 +366,8 @@ public sealed class ClusterControllerTests
             lock (_lock)
             {
                 nodeId = _known[partition.TopicId][partition.Index].LeaderId;
+                var byThen = _published.LastOrDefault(n => n.Version <= version && n.TopicId == partition.TopicId).Leaders;
+                Told.Enqueue((nodeId, byThen is null ? -1 : byThen[partition.Index].LeaderId));
                 epoch = _epochs[partition] = _epochs.GetValueOrDefault(partition, -1) + 1;
                 _serving[partition] = (nodeId, epoch);
             }

@@ -29,9 +29,11 @@ internal sealed class Azurite : IAsyncDisposable
         return azurite;
     }
 
-    /// <summary>Ends the process and starts it again on the same data.</summary>
+    /// <summary>Starts it again on the same data once the process, which was told to end, has ended.</summary>
     public async Task StartAgainAsync()
     {
+        // Told a second time it would end at once, and forget what it acknowledged in its last seconds, the container itself among it.
+        if (!await Process.EndsWithinAsync(TimeSpan.FromSeconds(60))) throw new TimeoutException("Azurite does not end:\n" + Process.Printed);
         await Process.DisposeAsync();
         Process = Launch();
         await AnswersAsync();
