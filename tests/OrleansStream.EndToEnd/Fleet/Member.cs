@@ -12,6 +12,7 @@ internal sealed class Member : IAsyncDisposable
     private readonly Process _process;
     private readonly Task _reading;
     private readonly Task<string> _complaints;
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="read">Called with partition and offset of each record that it has processed.</param>
     /// <param name="workSeconds">How long it works on what it has read, before it commits.</param>
@@ -36,11 +37,13 @@ internal sealed class Member : IAsyncDisposable
         {
             // Killed, it may have left half a line, which counts for nothing.
             if (!line.EndsWith('}')) continue;
+            _begun.TrySetResult();
             var said = JsonSerializer.Deserialize<JsonElement>(line);
             if (said.TryGetProperty("refused", out var reason)) Refused.Enqueue(reason.GetString()!);
             if (!said.TryGetProperty("read", out var records)) continue;
             foreach (var record in records.EnumerateArray()) read(record[0].GetInt32(), record[1].GetInt64());
         }
+        _begun.TrySetResult();
     }
 
     public void Pause() => Signal(ChildProcess.SigStop, paused: true);
@@ -64,8 +67,10 @@ internal sealed class Member : IAsyncDisposable
     public async Task LeaveAsync()
     {
         Resume();
-        ChildProcess.Signal(_process.Id, ChildProcess.SigTerm);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        // Before it heeds the signal, as its first line says, it would just end.
+        await _begun.Task.WaitAsync(patience.Token);
+        ChildProcess.Signal(_process.Id, ChildProcess.SigTerm);
         await _process.WaitForExitAsync(patience.Token);
         await _reading;
         if (_process.ExitCode != 0) throw new InvalidOperationException($"a member ended with {_process.ExitCode}: {await _complaints}");

@@ -1,6 +1,6 @@
 """A member of a group that processes records until SIGTERM: group_member.py BOOTSTRAP TOPIC GROUP PROTOCOL WORK
 
-Prints {"member": id} and {"assigned": [...]} or {"revoked": [...]} as its partitions come and go, and {"read": [[partition, offset], ...]} for what it has
+Prints {"heeds": "SIGTERM"} when the signal would not end it at once any more, {"assigned": [...]} or {"revoked": [...]} as its partitions come and go, and {"read": [[partition, offset], ...]} for what it has
 processed, which takes it WORK seconds, before it commits that. What cannot be committed, because the group has gone on without this member, is printed as {"refused": reason}: somebody else
 reads it again.
 """
@@ -13,6 +13,7 @@ from contract import say
 bootstrap, topic, group, protocol, work = sys.argv[1:]
 stop = []
 signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+say({'heeds': 'SIGTERM'})
 more = {'group.protocol': 'consumer'} if protocol == 'consumer' else {'session.timeout.ms': 4000, 'heartbeat.interval.ms': 500}
 consumer = ck.Consumer(more | {
     'bootstrap.servers': bootstrap, 'group.id': group, 'broker.address.family': 'v4', 'enable.auto.commit': False, 'auto.offset.reset': 'earliest',
