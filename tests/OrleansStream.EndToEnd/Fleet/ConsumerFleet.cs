@@ -120,9 +120,22 @@ internal sealed class ConsumerFleet(string python, string bootstrap, string topi
             var missing = Enumerable.Range(0, ends.Count).SelectMany(p => Enumerable.Range(0, (int)ends[p]).Select(o => (Partition: p, Offset: (long)o)))
                 .Where(r => !_processed.ContainsKey(r)).ToList();
             if (missing.Count == 0) return;
-            Assert.True(clock.Elapsed < Patience, $"{missing.Count} records were processed by nobody, the first of them {missing[0]}");
+            if (clock.Elapsed > Patience) Assert.Fail(await UnprocessedAsync(missing, ends));
             await Task.Delay(100);
         }
+    }
+
+    /// <summary>Which records are missing, and what the members said, who end for it: whether a tail was never read or a commit went ahead of its records.</summary>
+    private async Task<string> UnprocessedAsync(IReadOnlyList<(int Partition, long Offset)> missing, IReadOnlyList<long> ends)
+    {
+        List<string> said = [$"{protocol}: {missing.Count} records were processed by nobody"];
+        said.AddRange(missing.GroupBy(static m => m.Partition).Select(p => $"partition {p.Key}: {p.Count()} records, offsets {p.First().Offset} to {p.Last().Offset}, and ends at {ends[p.Key]}"));
+        foreach (var member in _members)
+        {
+            await member.KillAsync();
+            said.Add($"a member that has {member.Assigned ?? "nothing"}: {await member.ComplaintsAsync()}");
+        }
+        return string.Join('\n', said);
     }
 
     /// <summary>Of dozens that slept through their session with records in hand, some must have been told that the group had gone on; a short run may have none.</summary>
