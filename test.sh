@@ -38,8 +38,11 @@ for project in $(grep -lr Microsoft.NET.Test.Sdk --include='*.csproj' tests | so
   p=$(attribute "$report" passed) f=$(attribute "$report" failed)
   # A run that was cut short reports only what had ended by then.
   if [ "$status" != 0 ] && [ "$f" = 0 ]; then f=1; fi
-  # A message may be long (what a broker printed): how each begins says most.
-  [ "$status" = 0 ] || { grep -A12 -E '^\s+Failed |^\s+Error Message:' "$results/$name.log" | cut -c1-500 | head -100; grep -vE '^\s*$|\[SKIP\]' "$results/$name.log" | tail -40; } >&2
+  if [ "$status" != 0 ]; then
+    # A message may be long (what a broker printed): how each begins says most. There is none where a run was cut short.
+    { grep -A12 -E '^\s+Failed |^\s+Error Message:' "$results/$name.log" | cut -c1-500 | head -100 || true
+      grep -vE '^\s*$|\[SKIP\]' "$results/$name.log" | tail -40; } >&2
+  fi
   awk '/<UnitTestResult /{ name = ""; if (/outcome="NotExecuted"/ && match($0, /testName="[^"]*"/)) name = substr($0, RSTART + 10, RLENGTH - 11) }
        name && /<Message>/ { sub(/.*<Message>/, ""); sub(/<\/Message>.*/, ""); print "SKIPPED: " name ": " $0; name = "" }' "$report" >&2
   say "$p passed, $f failed in $name"

@@ -133,7 +133,7 @@ internal sealed class ConsumerFleet(string python, string bootstrap, string topi
         foreach (var member in _members)
         {
             await member.KillAsync();
-            said.Add($"a member that has {member.Assigned ?? "nothing"}: {await member.ComplaintsAsync()}");
+            said.Add($"a member whose partitions changed last by {member.LastChange ?? "nothing"}: {await member.ComplaintsAsync()}");
         }
         return string.Join('\n', said);
     }

@@ -29,7 +29,7 @@ internal sealed class Member : IAsyncDisposable
     public bool IsPaused { get; private set; }
 
     /// <summary>What it last said of its partitions coming and going.</summary>
-    public string? Assigned { get; private set; }
+    public string? LastChange { get; private set; }
 
     /// <summary>The errors of commits that were refused, because the group had gone on without it.</summary>
     public ConcurrentQueue<string> Refused { get; } = [];
@@ -43,7 +43,7 @@ internal sealed class Member : IAsyncDisposable
             _begun.TrySetResult();
             var said = JsonSerializer.Deserialize<JsonElement>(line);
             if (said.TryGetProperty("refused", out var reason)) Refused.Enqueue(reason.GetString()!);
-            if (said.TryGetProperty("assigned", out _) || said.TryGetProperty("revoked", out _) || said.TryGetProperty("lost", out _)) Assigned = line;
+            if (said.TryGetProperty("assigned", out _) || said.TryGetProperty("revoked", out _) || said.TryGetProperty("lost", out _)) LastChange = line;
             if (!said.TryGetProperty("read", out var records)) continue;
             foreach (var record in records.EnumerateArray()) read(record[0].GetInt32(), record[1].GetInt64());
         }

@@ -1,8 +1,8 @@
 """A member of a group that processes records until SIGTERM: group_member.py BOOTSTRAP TOPIC GROUP PROTOCOL WORK
 
-Prints {"heeds": "SIGTERM"} when the signal would not end it at once any more, {"assigned": [...]} or {"revoked": [...]} as its partitions come and go, and {"read": [[partition, offset], ...]} for what it has
-processed, which takes it WORK seconds, before it commits that. What cannot be committed, because the group has gone on without this member, is printed as {"refused": reason}: somebody else
-reads it again.
+Prints {"heeds": "SIGTERM"} when the signal would not end it at once any more, {"assigned": [...]}, {"revoked": [...]} or {"lost": [...]} as its partitions come and go, and
+{"read": [[partition, offset], ...]} for what it has processed, which takes it WORK seconds, before it commits that. What cannot be committed, because the group has gone on without this
+member, is printed as {"refused": reason}: somebody else reads it again.
 """
 import signal
 import sys
