@@ -24,8 +24,10 @@ internal sealed class GroupCoordinator(
 {
     public const string OffsetsTopic = "__consumer_offsets";
 
-    /// <summary>For so long a request waits for the loading of its group, before the client is told to ask again.</summary>
-    private static readonly TimeSpan LoadPatience = TimeSpan.FromSeconds(1);
+    /// <summary>
+    /// For so long a request waits for the loading of its group, before the client is told to ask again: less than clients wait whose groups beat every half second.
+    /// </summary>
+    private static readonly TimeSpan LoadPatience = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<int, GroupShard> _shards = [];

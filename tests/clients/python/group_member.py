@@ -2,7 +2,7 @@
 
 Prints {"heeds": "SIGTERM"} when the signal would not end it at once any more, {"assigned": [...]}, {"revoked": [...]} or {"lost": [...]} as its partitions come and go, and
 {"read": [[partition, offset], ...]} for what it has processed, which takes it WORK seconds, before it commits that. What cannot be committed, because the group has gone on without this
-member, is printed as {"refused": reason}: somebody else reads it again.
+member, is printed as {"refused": reason}: somebody else reads it again. An error after which the client does nothing any more ends it.
 """
 import signal
 import sys
@@ -24,9 +24,17 @@ def changed(what):
     return lambda _, partitions: say({what: sorted(p.partition for p in partitions)})
 
 
+def usable(messages):
+    for m in messages:
+        if m.error() is None:
+            yield m
+        elif m.error().fatal():
+            raise ck.KafkaException(m.error())
+
+
 consumer.subscribe([topic], on_assign=changed('assigned'), on_revoke=changed('revoked'), on_lost=changed('lost'))
 while not stop:
-    records = [m for m in consumer.consume(200, timeout=0.1) if m.error() is None]
+    records = list(usable(consumer.consume(200, timeout=0.1)))
     if not records:
         continue
     say({'read': [[m.partition(), m.offset()] for m in records]})

@@ -55,8 +55,12 @@ internal sealed class ConsumerRequests
         update.Subscribe(member, described);
         var next = update.Reconcile(described, update.Assign(described), owned);
         update.Write();
+        var isTold = joins || IsFull(request) || !next.Assigned.SamePartitions(member.Assigned);
         if (_shard.State.Find(request.GroupId) is ConsumerGroup group && group.Find(next.Id) is { } live)
+        {
             group.Heard(live);
+            isTold |= IsUnconfirmed(group, member, next, owned);
+        }
 
         var response = new ConsumerGroupHeartbeatResponse
         {
@@ -64,11 +68,27 @@ internal sealed class ConsumerRequests
             MemberEpoch = next.Epoch,
             HeartbeatIntervalMs = _shard.GroupConfigs.HeartbeatIntervalMs(request.GroupId),
         };
-        // A full request asks for a full answer: it is sent when the member joins, and after any error.
-        var isFull = request.RebalanceTimeoutMs != -1 && (request.SubscribedTopicNames ?? (object?)request.SubscribedTopicRegex) is not null && owned is not null;
-        if (joins || isFull || !next.Assigned.SamePartitions(member.Assigned))
+        if (isTold)
             response.Assignment = AssignmentOf(next);
         return response;
+    }
+
+    /// <summary>It asks for a full answer: it is sent when the member joins, and should be after any error.</summary>
+    private static bool IsFull(ConsumerGroupHeartbeatRequest request) =>
+        request.RebalanceTimeoutMs != -1 && (request.SubscribedTopicNames ?? (object?)request.SubscribedTopicRegex) is not null && request.TopicPartitions is not null;
+
+    /// <summary>
+    /// Whether the member is told its partitions once more, until it says that it owns them. Kafka tells a change once and relies on a full request after an
+    /// answer that got lost; librdkafka 2.16 sends none when it gave up waiting, and the group would stand until the member's rebalance timeout, or a partition have
+    /// an owner that knows nothing of it. A client that is told what it knows does nothing.
+    /// </summary>
+    private static bool IsUnconfirmed(ConsumerGroup group, ConsumerMember before, ConsumerMember next, PartitionSet? owned)
+    {
+        if (!next.Assigned.SamePartitions(before.Assigned))
+            group.Unconfirmed.Add(next.Id);
+        else if (owned is not null && next.Assigned.SamePartitions(owned))
+            group.Unconfirmed.Remove(next.Id);
+        return group.Unconfirmed.Contains(next.Id);
     }
 
     private static PartitionSet? OwnedBy(ConsumerGroupHeartbeatRequest request) => request.TopicPartitions is { } topics

@@ -329,6 +329,28 @@ public sealed class ConsumerGroupTests
     private static async Task<ErrorCode> FetchErrorAsync(ConsumerRig rig, string member, int epoch) => (ErrorCode)(await rig.Rig.Groups.FetchOffsetsAsync(
         new() { GroupId = "g", MemberId = member, MemberEpoch = epoch, Topics = [] }, requireStable: true)).ErrorCode;
 
+    /// <summary>As librdkafka 2.16 is: it does not send everything again when it gave up waiting for an answer.</summary>
+    [Fact]
+    public async Task A_member_is_told_its_partitions_until_it_says_that_it_has_them()
+    {
+        await using var rig = await ConsumerRig.StartAsync();
+        var a = await rig.JoinAsync("a");
+        await ConsumerRig.SettleAsync(a);
+        Assert.Null(await ToldAsync());
+        await rig.JoinAsync("b");
+
+        // Neither answer arrives; the second is the one that Kafka would not give.
+        Assert.Equal(5, await ToldAsync());
+        Assert.Equal(5, await ToldAsync());
+        Assert.Equal("Reconciling", await rig.StateAsync());
+        await a.BeatAsync();
+        Assert.Equal("0,1,2,3,4", a.Partitions);
+        await a.BeatAsync();
+        Assert.Null(await ToldAsync());
+
+        async Task<int?> ToldAsync() => (await rig.SendAsync(new() { GroupId = "g", MemberId = "a", MemberEpoch = a.Epoch })).Assignment?.TopicPartitions.Sum(t => t.Partitions.Length);
+    }
+
     [Fact]
     public async Task The_assignor_that_most_members_ask_for_is_used()
     {
