@@ -78,7 +78,7 @@ internal sealed class ConsumerFleet(string python, string bootstrap, string topi
                     if (_members.Count < MostMembers) Start();
                     break;
             }
-            foreach (var dead in _members.Where(m => m.HasEnded).ToList()) Assert.Fail("a member ended by itself: " + await dead.ComplaintsAsync());
+            await NobodyEndedAsync();
         }
         foreach (var (member, _) in _paused) member.Resume();
         _paused.Clear();
@@ -105,35 +105,55 @@ internal sealed class ConsumerFleet(string python, string bootstrap, string topi
                     $"{(Refused.Count == 0 ? "none" : string.Join(", ", Refused.Select(r => $"{r.Value} {r.Key}")))}; settled {clock.Elapsed.TotalSeconds:0.0} s after the last change, " +
                     $"{since.TotalSeconds:0.00} s or {since.TotalSeconds / HeartbeatSeconds:0.0} heartbeat intervals after the coordinator knew its {_members.Count} members";
             }
-            Assert.True(clock.Elapsed < Patience, $"{_members.Count} members live, and the group is {group}");
+            await NobodyEndedAsync();
+            if (clock.Elapsed > Patience) Assert.Fail($"{_members.Count} members live, and the group is {group}\n{await SaidAsync()}");
             await Task.Delay(20);
         }
     }
 
-    /// <summary>Completes when every record was processed by somebody.</summary>
-    /// <param name="ends">Where each partition ends.</param>
-    public async Task AllProcessedAsync(IReadOnlyList<long> ends)
+    private async Task NobodyEndedAsync()
     {
-        var clock = Stopwatch.StartNew();
-        while (true)
+        foreach (var dead in _members.Where(m => m.HasEnded).ToList()) Assert.Fail("a member ended by itself: " + await dead.ComplaintsAsync());
+    }
+
+    /// <summary>
+    /// Completes when every record was processed by somebody. A fleet that was disturbed is behind its producers, by minutes of work: what is not allowed is that it
+    /// gets no further.
+    /// </summary>
+    /// <param name="ends">Where each partition ends.</param>
+    /// <param name="fetched">What the leader of a partition answers a Fetch at an offset; asked of records that nobody processed.</param>
+    public async Task AllProcessedAsync(IReadOnlyList<long> ends, Func<int, long, Task<string>> fetched)
+    {
+        var missing = Enumerable.Range(0, ends.Count).SelectMany(p => Enumerable.Range(0, (int)ends[p]).Select(o => (Partition: p, Offset: (long)o))).ToList();
+        var progress = Stopwatch.StartNew();
+        while (missing.Count > 0)
         {
-            var missing = Enumerable.Range(0, ends.Count).SelectMany(p => Enumerable.Range(0, (int)ends[p]).Select(o => (Partition: p, Offset: (long)o)))
-                .Where(r => !_processed.ContainsKey(r)).ToList();
-            if (missing.Count == 0) return;
-            if (clock.Elapsed > Patience) Assert.Fail(await UnprocessedAsync(missing, ends));
+            if (missing.RemoveAll(_processed.ContainsKey) > 0) progress.Restart();
+            else if (progress.Elapsed > Patience) Assert.Fail(await UnprocessedAsync(missing, ends, fetched));
             await Task.Delay(100);
         }
     }
 
-    /// <summary>Which records are missing, and what the members said, who end for it: whether a tail was never read or a commit went ahead of its records.</summary>
-    private async Task<string> UnprocessedAsync(IReadOnlyList<(int Partition, long Offset)> missing, IReadOnlyList<long> ends)
+    /// <summary>Which records are missing, and what the members said: whether a tail was never read or a commit went ahead of its records.</summary>
+    private async Task<string> UnprocessedAsync(IReadOnlyList<(int Partition, long Offset)> missing, IReadOnlyList<long> ends, Func<int, long, Task<string>> fetched)
     {
         List<string> said = [$"{protocol}: {missing.Count} records were processed by nobody"];
-        said.AddRange(missing.GroupBy(static m => m.Partition).Select(p => $"partition {p.Key}: {p.Count()} records, offsets {p.First().Offset} to {p.Last().Offset}, and ends at {ends[p.Key]}"));
+        foreach (var partition in missing.GroupBy(static m => m.Partition))
+        {
+            var first = partition.First().Offset;
+            said.Add($"partition {partition.Key}: {partition.Count()} records, offsets {first} to {partition.Last().Offset}, and ends at {ends[partition.Key]}; a fetch at {first}: {await fetched(partition.Key, first)}");
+        }
+        return string.Join('\n', [.. said, await SaidAsync()]);
+    }
+
+    /// <summary>What the members said, who end for it.</summary>
+    private async Task<string> SaidAsync()
+    {
+        List<string> said = [];
         foreach (var member in _members)
         {
             await member.KillAsync();
-            said.Add($"a member whose partitions changed last by {member.LastChange ?? "nothing"}: {await member.ComplaintsAsync()}");
+            said.Add($"member {member.Process}, whose partitions changed last by {member.LastChange ?? "nothing"}: {await member.ComplaintsAsync()}");
         }
         return string.Join('\n', said);
     }

@@ -60,7 +60,7 @@ public sealed class FleetTests(ITestOutputHelper output)
     {
         await using var connection = await broker.ConnectAsync();
         output.WriteLine(await fleet.SettledAsync(() => GroupDescription.OfAsync(connection, fleet.Group, fleet.Protocol), Partitions));
-        await fleet.AllProcessedAsync(ends);
+        await fleet.AllProcessedAsync(ends, async (partition, offset) => $"{await connection.FetchAsync(Topic, partition, offset)}");
         output.WriteLine($"{fleet.Protocol}: {ends.Sum()} records, {fleet.Processings} times processed");
         fleet.CheckRefused();
     }

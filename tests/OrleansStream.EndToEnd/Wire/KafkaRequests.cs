@@ -6,7 +6,10 @@ internal static class KafkaRequests
     public const short Produce = 0, Fetch = 1, ListOffsets = 2, Metadata = 3, ApiVersions = 18, CreateTopics = 19, DeleteTopics = 20, DeleteRecords = 21, InitProducerId = 22;
 
     public readonly record struct ProduceAnswer(short Error, long BaseOffset, string? Message);
-    public readonly record struct FetchAnswer(short Error, long HighWatermark, long LogStart, ReadOnlyMemory<byte> Records);
+    public readonly record struct FetchAnswer(short Error, long HighWatermark, long LogStart, ReadOnlyMemory<byte> Records)
+    {
+        public override string ToString() => $"error {Error}, {Records.Length} bytes, log start {LogStart}, high watermark {HighWatermark}";
+    }
 
     /// <summary>(api, lowest, highest) of every advertised request.</summary>
     public static async Task<List<(short Api, short Min, short Max)>> ApiVersionsAsync(this KafkaConnection connection)
