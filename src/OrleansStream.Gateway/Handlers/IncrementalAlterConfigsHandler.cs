@@ -11,28 +11,17 @@ internal sealed class IncrementalAlterConfigsHandler : ApiHandler<IncrementalAlt
     protected override async ValueTask<Answer> AnswerAsync(IncrementalAlterConfigsRequest request, RequestContext context)
     {
         var response = new IncrementalAlterConfigsResponse();
-        foreach (IGrouping<(sbyte ResourceType, string ResourceName), IncrementalAlterConfigsRequest.AlterConfigsResource> same
-            in request.Resources.GroupBy(static r => (r.ResourceType, r.ResourceName)))
-        {
-            AdminError error = same.Count() > 1
-                ? new AdminError(ErrorCode.InvalidRequest, "Each resource must appear at most once.")
-                : await AlterAsync(same.First(), request.ValidateOnly, context);
-            response.Responses.Add(new()
-            {
-                ErrorCode = context.Report(error.Code),
-                ErrorMessage = error.Message,
-                ResourceType = same.Key.ResourceType,
-                ResourceName = same.Key.ResourceName,
-            });
-        }
+        foreach ((sbyte type, string name, AdminError error) in await AlteredResources.AlterEachAsync(
+            request.Resources, static r => (r.ResourceType, r.ResourceName), r => AlterAsync(r, request.ValidateOnly, context)))
+            response.Responses.Add(new() { ErrorCode = context.Report(error.Code), ErrorMessage = error.Message, ResourceType = type, ResourceName = name });
         return Answer.Of(response);
     }
 
     private static async ValueTask<AdminError> AlterAsync(
         IncrementalAlterConfigsRequest.AlterConfigsResource resource, bool validateOnly, RequestContext context)
     {
-        if (resource.Configs.Select(static c => c.Name).Distinct(StringComparer.Ordinal).Count() < resource.Configs.Count)
-            return new AdminError(ErrorCode.InvalidRequest, "Error due to duplicate config keys");
+        if (AlteredResources.RefuseRepeated([.. resource.Configs.Select(static c => c.Name)]) is { } repeated)
+            return repeated;
         if (resource.Configs.Find(static c => c.ConfigOperation is < 0 or > (sbyte)ConfigOperation.Subtract) is { } unknown)
             return new AdminError(ErrorCode.InvalidRequest, $"Unknown operation type {unknown.ConfigOperation} for config {unknown.Name}");
         if (resource.Configs.Find(static c => c.Value is null && c.ConfigOperation != (sbyte)ConfigOperation.Delete) is { } empty)
