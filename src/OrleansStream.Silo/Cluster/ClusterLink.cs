@@ -50,15 +50,22 @@ internal sealed class ClusterLink(SiloEngine engine, ClusterKnowledge knowledge,
     }
 
     /// <summary>Completes when this silo shows everything up to a version that the controller has named. Throws <see cref="TimeoutException"/>.</summary>
-    public Task ReachedAsync(long version, TimeSpan atMost)
+    public async Task ReachedAsync(long version, TimeSpan atMost)
     {
+        (long Version, TaskCompletionSource Reached) waiter = (version, NewSignal());
         lock (_lock)
         {
             if (_version >= version)
-                return Task.CompletedTask;
-            var reached = NewSignal();
-            _waiting.Add((version, reached));
-            return reached.Task.WaitAsync(atMost);
+                return;
+            _waiting.Add(waiter);
+        }
+        try
+        {
+            await waiter.Reached.Task.WaitAsync(atMost);
+        }
+        finally
+        {
+            lock (_lock) _waiting.Remove(waiter);
         }
     }
 

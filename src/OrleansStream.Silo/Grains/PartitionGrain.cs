@@ -32,6 +32,7 @@ internal sealed class PartitionGrain(
 
     private readonly CancellationTokenSource _ended = new();
     private PartitionId _id;
+    private int _saidEpoch = -1;
     private int _hearing;
 
     private BrokerEngine Engine => engine.Engine;
@@ -190,6 +191,10 @@ internal sealed class PartitionGrain(
         try
         {
             int epoch = await Engine.LeadAsync(_id, _ended.Token);
+            // Told again and again until the controller hears of it, it says so once.
+            if (epoch == _saidEpoch)
+                return;
+            _saidEpoch = epoch;
             log.LogInformation("Partition {Partition} is led here under epoch {LeaderEpoch}", _id, epoch);
         }
         catch (OperationCanceledException)
