@@ -112,10 +112,9 @@ public sealed class BlobJournalTests
     [Fact]
     public void A_put_that_succeeds_and_reports_a_conflict_is_a_success()
     {
-        var world = new SimulationScheduler(1);
-        var store = new SimulatedObjectStore(world) { Faults = new StoreFaults { FalseConflict = 1 } };
-        world.Run(async () =>
+        OnStore(async (world, store) =>
         {
+            store.Faults = new StoreFaults { FalseConflict = 1 };
             var journal = await OpenAsync(world.Script, store);
             var entry = new TestEntry(s_a, 0, 0, 1, 100);
             journal.Append(entry);
@@ -127,25 +126,20 @@ public sealed class BlobJournalTests
     [Fact]
     public void A_store_that_stays_away_makes_entries_wait_and_nothing_else()
     {
-        DiskJournalTests.Each(seed =>
+        OnEachStore(async (world, store) =>
         {
-            var world = new SimulationScheduler(seed);
-            var store = new SimulatedObjectStore(world);
-            world.Run(async () =>
-            {
-                var journal = await OpenAsync(world.Script, store);
-                store.CutOff(world.Script);
-                var done = new List<TestEntry>();
-                var entries = Enumerable.Range(0, 100).Select(i => new TestEntry(s_a, 0, i, 1, 900, done.Add)).ToList();
-                entries.ForEach(journal.Append);
-                await world.Script.Delay(TimeSpan.FromMinutes(10));
-                Assert.Empty(done);
-                Assert.Equal(90_000, journal.PendingBytes);
-                store.Restore(world.Script);
-                await world.Script.Delay(TimeSpan.FromSeconds(30));
-                Assert.Equal(entries, done);
-                Assert.All(entries, e => Assert.Equal(JournalOutcome.Durable, e.Outcome));
-            });
+            var journal = await OpenAsync(world.Script, store);
+            store.CutOff(world.Script);
+            var done = new List<TestEntry>();
+            var entries = Enumerable.Range(0, 100).Select(i => new TestEntry(s_a, 0, i, 1, 900, done.Add)).ToList();
+            entries.ForEach(journal.Append);
+            await world.Script.Delay(TimeSpan.FromMinutes(10));
+            Assert.Empty(done);
+            Assert.Equal(90_000, journal.PendingBytes);
+            store.Restore(world.Script);
+            await world.Script.Delay(TimeSpan.FromSeconds(30));
+            Assert.Equal(entries, done);
+            Assert.All(entries, e => Assert.Equal(JournalOutcome.Durable, e.Outcome));
         }, 10);
     }
 
@@ -178,10 +172,9 @@ public sealed class BlobJournalTests
     [Fact]
     public void An_idle_journal_trims_all_but_its_newest_object()
     {
-        var world = new SimulationScheduler(1);
-        var store = new SimulatedObjectStore(world) { Faults = StoreFaults.Some };
-        world.Run(async () =>
+        OnStore(async (world, store) =>
         {
+            store.Faults = StoreFaults.Some;
             var journal = await OpenAsync(world.Script, store);
             for (var i = 0; i < 100; i++)
             {
@@ -204,41 +197,36 @@ public sealed class BlobJournalTests
     [Fact]
     public void An_object_that_was_durable_and_is_gone_or_damaged_is_refused()
     {
-        DiskJournalTests.Each(seed =>
+        OnEachStore(async (world, store) =>
         {
-            var world = new SimulationScheduler(seed);
-            var store = new SimulatedObjectStore(world);
-            world.Run(async () =>
+            var journal = await OpenAsync(world.Script, store);
+            for (var i = 0; i < 60; i++)
             {
-                var journal = await OpenAsync(world.Script, store);
-                for (var i = 0; i < 60; i++)
-                {
-                    journal.Append(new TestEntry(s_a, 0, i, 1, 3000));
-                }
+                journal.Append(new TestEntry(s_a, 0, i, 1, 3000));
+            }
 
-                await journal.CloseAsync(default);
-                var system = new BlobJournalSystem(store.Connect(world.Script), world.Script.Ports, s_small);
-                var victim = store.Objects.Keys.ElementAt(world.Random.Next(1, store.Objects.Count - 5));
-                var gone = world.Chance(0.5);
-                store.Tamper(victim, bytes =>
-                {
-                    bytes[world.Random.Next(bytes.Length)] ^= 1;
-                    return gone ? null : bytes;
-                });
-                var refused = await Assert.ThrowsAsync<JournalCorruptException>(async () =>
-                {
-                    await system.FenceAsync(journal.Id, default);
-                    await system.ReplayAsync(journal.Id, new ReplayList(), default);
-                });
-                Assert.Contains(victim, refused.Message, StringComparison.Ordinal);
-
-                var accepting = new BlobJournalSystem(store.Connect(world.Script), world.Script.Ports, s_small with { AcceptLoss = true });
-                var replay = new ReplayList();
-                await accepting.FenceAsync(journal.Id, default);
-                await accepting.ReplayAsync(journal.Id, replay, default);
-                Assert.InRange(replay.Entries.Count, 0, 59);
-                Assert.All(replay.Entries, (e, i) => Assert.Equal(i, e.BaseOffset));
+            await journal.CloseAsync(default);
+            var system = new BlobJournalSystem(store.Connect(world.Script), world.Script.Ports, s_small);
+            var victim = store.Objects.Keys.ElementAt(world.Random.Next(1, store.Objects.Count - 5));
+            var gone = world.Chance(0.5);
+            store.Tamper(victim, bytes =>
+            {
+                bytes[world.Random.Next(bytes.Length)] ^= 1;
+                return gone ? null : bytes;
             });
+            var refused = await Assert.ThrowsAsync<JournalCorruptException>(async () =>
+            {
+                await system.FenceAsync(journal.Id, default);
+                await system.ReplayAsync(journal.Id, new ReplayList(), default);
+            });
+            Assert.Contains(victim, refused.Message, StringComparison.Ordinal);
+
+            var accepting = new BlobJournalSystem(store.Connect(world.Script), world.Script.Ports, s_small with { AcceptLoss = true });
+            var replay = new ReplayList();
+            await accepting.FenceAsync(journal.Id, default);
+            await accepting.ReplayAsync(journal.Id, replay, default);
+            Assert.InRange(replay.Entries.Count, 0, 59);
+            Assert.All(replay.Entries, (e, i) => Assert.Equal(i, e.BaseOffset));
         });
     }
 
@@ -246,9 +234,7 @@ public sealed class BlobJournalTests
     [Fact]
     public void What_lands_behind_a_listing_that_is_under_way_is_not_taken_for_lost()
     {
-        var world = new SimulationScheduler(1);
-        var store = new SimulatedObjectStore(world);
-        world.Run(async () =>
+        OnStore(async (world, store) =>
         {
             var journal = await OpenAsync(world.Script, store);
             for (var i = 0; i < 60; i++)
@@ -333,61 +319,54 @@ public sealed class BlobJournalTests
     [Fact]
     public void Deleting_leaves_the_marker_and_a_writer_that_wakes_stays_fenced()
     {
-        DiskJournalTests.Each(seed =>
+        OnEachStore(async (world, store) =>
         {
-            var world = new SimulationScheduler(seed);
-            var store = new SimulatedObjectStore(world);
-            world.Run(async () =>
+            var writer = new SimulatedProcess(world, "writer");
+            var journal = await OpenAsync(writer, store);
+            var late = new List<TestEntry>();
+            await writer.CallAsync(async () =>
             {
-                var writer = new SimulatedProcess(world, "writer");
-                var journal = await OpenAsync(writer, store);
-                var late = new List<TestEntry>();
-                await writer.CallAsync(async () =>
+                for (var i = 0; i < 30; i++)
                 {
-                    for (var i = 0; i < 30; i++)
-                    {
-                        journal.Append(new TestEntry(s_a, 0, i, 1, 3000));
-                        await writer.Delay(world.Between(0, 5));
-                    }
-                });
-                writer.Pause();
-                var system = new BlobJournalSystem(store.Connect(world.Script), world.Script.Ports, s_small);
-                await system.DeleteAsync(journal.Id, default);
-                await system.DeleteAsync(journal.Id, default);
-                Assert.Empty(await system.ListAsync(default));
-                writer.Resume();
-                await writer.CallAsync(async () =>
-                {
-                    late.Add(new TestEntry(s_a, 0, 30, 1, 10));
-                    journal.Append(late[0]);
-                    for (var i = 0; i < 20; i++)
-                    {
-                        journal.Append(new TestEntry(s_a, 0, 31 + i, 1, 5000));
-                    }
-
-                    await journal.Closed;
-                });
-                Assert.Equal(JournalOutcome.Fenced, late[0].Outcome);
-                await world.Script.Delay(TimeSpan.FromSeconds(1));
-
-                // What the writer put behind the marker is nothing, even if it named the journal in a manifest again.
-                var replay = new ReplayList();
-                await system.FenceAsync(journal.Id, default);
-                await system.ReplayAsync(journal.Id, replay, default);
-                Assert.Empty(replay.Entries);
-                await system.DeleteAsync(journal.Id, default);
-                Assert.Empty(await system.ListAsync(default));
-                Assert.All(store.Objects, o => Assert.True(o.Value.Content.Length == 96 || o.Key.EndsWith("/deleted", StringComparison.Ordinal)));
+                    journal.Append(new TestEntry(s_a, 0, i, 1, 3000));
+                    await writer.Delay(world.Between(0, 5));
+                }
             });
+            writer.Pause();
+            var system = new BlobJournalSystem(store.Connect(world.Script), world.Script.Ports, s_small);
+            await system.DeleteAsync(journal.Id, default);
+            await system.DeleteAsync(journal.Id, default);
+            Assert.Empty(await system.ListAsync(default));
+            writer.Resume();
+            await writer.CallAsync(async () =>
+            {
+                late.Add(new TestEntry(s_a, 0, 30, 1, 10));
+                journal.Append(late[0]);
+                for (var i = 0; i < 20; i++)
+                {
+                    journal.Append(new TestEntry(s_a, 0, 31 + i, 1, 5000));
+                }
+
+                await journal.Closed;
+            });
+            Assert.Equal(JournalOutcome.Fenced, late[0].Outcome);
+            await world.Script.Delay(TimeSpan.FromSeconds(1));
+
+            // What the writer put behind the marker is nothing, even if it named the journal in a manifest again.
+            var replay = new ReplayList();
+            await system.FenceAsync(journal.Id, default);
+            await system.ReplayAsync(journal.Id, replay, default);
+            Assert.Empty(replay.Entries);
+            await system.DeleteAsync(journal.Id, default);
+            Assert.Empty(await system.ListAsync(default));
+            Assert.All(store.Objects, o => Assert.True(o.Value.Content.Length == 96 || o.Key.EndsWith("/deleted", StringComparison.Ordinal)));
         });
     }
 
     [Fact]
     public void Replaying_what_is_not_fenced_is_a_defect()
     {
-        var world = new SimulationScheduler(1);
-        var store = new SimulatedObjectStore(world);
-        world.Run(async () =>
+        OnStore(async (world, store) =>
         {
             var journal = await OpenAsync(world.Script, store);
             var system = new BlobJournalSystem(store.Connect(world.Script), world.Script.Ports, s_small);
@@ -398,38 +377,44 @@ public sealed class BlobJournalTests
     [Fact]
     public void Fencing_the_own_journal_closes_it_and_disposing_waits_for_no_store()
     {
-        DiskJournalTests.Each(seed =>
+        OnEachStore(async (world, store) =>
         {
-            var world = new SimulationScheduler(seed);
-            var store = new SimulatedObjectStore(world) { Faults = StoreFaults.Some };
-            world.Run(async () =>
+            store.Faults = StoreFaults.Some;
+            var system = new BlobJournalSystem(store.Connect(world.Script), world.Script.Ports, s_small);
+            IJournal? journal = null;
+            await RetryAsync(world.Script, async () => journal = await system.OpenAsync(default));
+            var entries = Enumerable.Range(0, 40).Select(i => new TestEntry(s_a, 0, i, 1, 2000)).ToList();
+            entries.ForEach(journal!.Append);
+            await world.Script.Delay(world.Between(0, 100));
+            if (world.Chance(0.5))
             {
-                var system = new BlobJournalSystem(store.Connect(world.Script), world.Script.Ports, s_small);
-                IJournal? journal = null;
-                await RetryAsync(world.Script, async () => journal = await system.OpenAsync(default));
-                var entries = Enumerable.Range(0, 40).Select(i => new TestEntry(s_a, 0, i, 1, 2000)).ToList();
-                entries.ForEach(journal!.Append);
-                await world.Script.Delay(world.Between(0, 100));
-                if (world.Chance(0.5))
-                {
-                    await RetryAsync(world.Script, () => system.FenceAsync(journal.Id, default));
-                }
-                else
-                {
-                    store.CutOff(world.Script);
-                    await journal.DisposeAsync();
-                    store.Restore(world.Script);
-                    await RetryAsync(world.Script, () => system.FenceAsync(journal.Id, default));
-                }
+                await RetryAsync(world.Script, () => system.FenceAsync(journal.Id, default));
+            }
+            else
+            {
+                store.CutOff(world.Script);
+                await journal.DisposeAsync();
+                store.Restore(world.Script);
+                await RetryAsync(world.Script, () => system.FenceAsync(journal.Id, default));
+            }
 
-                Assert.All(entries, e => Assert.NotNull(e.Outcome));
-                var durable = entries.Count(e => e.Outcome == JournalOutcome.Durable);
-                Assert.All(entries.Skip(durable), e => Assert.Equal(JournalOutcome.Fenced, e.Outcome));
-                ReplayList? replay = null;
-                await RetryAsync(world.Script, () => system.ReplayAsync(journal.Id, replay = new ReplayList(), default));
-                Assert.InRange(replay!.Entries.Count, durable, entries.Count);
-            });
+            Assert.All(entries, e => Assert.NotNull(e.Outcome));
+            var durable = entries.Count(e => e.Outcome == JournalOutcome.Durable);
+            Assert.All(entries.Skip(durable), e => Assert.Equal(JournalOutcome.Fenced, e.Outcome));
+            ReplayList? replay = null;
+            await RetryAsync(world.Script, () => system.ReplayAsync(journal.Id, replay = new ReplayList(), default));
+            Assert.InRange(replay!.Entries.Count, durable, entries.Count);
         });
+    }
+
+    private static void OnEachStore(Func<SimulationScheduler, SimulatedObjectStore, Task> test, int seeds = 60) =>
+        DiskJournalTests.Each(seed => OnStore(test, seed), seeds);
+
+    private static void OnStore(Func<SimulationScheduler, SimulatedObjectStore, Task> test, int seed = 1)
+    {
+        var world = new SimulationScheduler(seed);
+        var store = new SimulatedObjectStore(world);
+        world.Run(() => test(world, store));
     }
 
     private static async ValueTask<IJournal> OpenAsync(SimulatedProcess process, SimulatedObjectStore store)

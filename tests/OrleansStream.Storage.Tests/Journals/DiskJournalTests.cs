@@ -17,67 +17,60 @@ public sealed class DiskJournalTests
     [Fact]
     public void What_is_durable_is_replayed_in_order_after_a_crash()
     {
-        Each(seed =>
+        OnEachDisk(async (world, disk) =>
         {
-            var world = new SimulationScheduler(seed);
-            var disk = new SimulatedDisk(world);
-            world.Run(async () =>
+            for (var round = 0; round < 3; round++)
             {
-                for (var round = 0; round < 3; round++)
+                var process = new SimulatedProcess(world, "broker");
+                var system = new DiskJournalSystem(disk.Mount(process), process.Ports, Small);
+                var journal = await process.CallAsync(() => system.OpenAsync(default));
+                var entries = new List<TestEntry>();
+                var done = new List<TestEntry>();
+                process.Start("appends", async () =>
                 {
-                    var process = new SimulatedProcess(world, "broker");
-                    var system = new DiskJournalSystem(disk.Mount(process), process.Ports, Small);
-                    var journal = await process.CallAsync(() => system.OpenAsync(default));
-                    var entries = new List<TestEntry>();
-                    var done = new List<TestEntry>();
-                    process.Start("appends", async () =>
+                    for (var i = 0; i < 200; i++)
                     {
-                        for (var i = 0; i < 200; i++)
+                        var entry = new TestEntry(i % 2 == 0 ? s_a : s_b, 1, i * 10, 10, world.Random.Next(1, 6000), done.Add);
+                        entries.Add(entry);
+                        journal.Append(entry);
+                        if (world.Chance(0.3))
                         {
-                            var entry = new TestEntry(i % 2 == 0 ? s_a : s_b, 1, i * 10, 10, world.Random.Next(1, 6000), done.Add);
-                            entries.Add(entry);
-                            journal.Append(entry);
-                            if (world.Chance(0.3))
-                            {
-                                await process.Delay(world.Between(0, 2));
-                            }
+                            await process.Delay(world.Between(0, 2));
                         }
-                    });
-                    await world.Script.Delay(world.Between(0, 70));
-                    process.Crash();
-
-                    // Twice: the second replay must not see less, even after another crash.
-                    var counts = new List<int>();
-                    for (var again = 0; again < 2; again++)
-                    {
-                        var next = new SimulatedProcess(world, "next");
-                        var replay = new ReplayList();
-                        var reader = new DiskJournalSystem(disk.Mount(next), next.Ports, Small);
-                        await next.CallAsync(() => reader.ReplayAsync(journal.Id, replay, default));
-                        AssertPrefix(entries, done, replay);
-                        counts.Add(replay.Entries.Count);
-                        next.Crash();
                     }
+                });
+                await world.Script.Delay(world.Between(0, 70));
+                process.Crash();
 
-                    Assert.Equal(counts[0], counts[1]);
-                    var sweeper = new SimulatedProcess(world, "sweeper");
-                    var sweep = new DiskJournalSystem(disk.Mount(sweeper), sweeper.Ports, Small);
-                    await sweeper.CallAsync(() => sweep.DeleteAsync(journal.Id, default));
-                    Assert.DoesNotContain(journal.Id, await sweeper.CallAsync(() => sweep.ListAsync(default)));
-                    sweeper.Crash();
+                // Twice: the second replay must not see less, even after another crash.
+                var counts = new List<int>();
+                for (var again = 0; again < 2; again++)
+                {
+                    var next = new SimulatedProcess(world, "next");
+                    var replay = new ReplayList();
+                    var reader = new DiskJournalSystem(disk.Mount(next), next.Ports, Small);
+                    await next.CallAsync(() => reader.ReplayAsync(journal.Id, replay, default));
+                    AssertPrefix(entries, done, replay);
+                    counts.Add(replay.Entries.Count);
+                    next.Crash();
                 }
 
-                Assert.InRange(disk.Files.Values.Sum(f => (long)f.Length), 0, Small.MaxBytes + 8 * Small.FileBytes);
-            });
+                Assert.Equal(counts[0], counts[1]);
+                var sweeper = new SimulatedProcess(world, "sweeper");
+                var sweep = new DiskJournalSystem(disk.Mount(sweeper), sweeper.Ports, Small);
+                await sweeper.CallAsync(() => sweep.DeleteAsync(journal.Id, default));
+                Assert.DoesNotContain(journal.Id, await sweeper.CallAsync(() => sweep.ListAsync(default)));
+                sweeper.Crash();
+            }
+
+            Assert.InRange(disk.Files.Values.Sum(f => (long)f.Length), 0, Small.MaxBytes + 8 * Small.FileBytes);
         });
     }
 
     [Fact]
     public void Commits_gather_what_came_meanwhile()
     {
-        var world = new SimulationScheduler(1);
-        var disk = new SimulatedDisk(world);
-        world.Run(async () =>
+        OnDisk(async (world, disk) =>
         {
             var journal = await OpenAsync(world.Script, disk);
             for (var i = 0; i < 100; i++)
@@ -94,51 +87,45 @@ public sealed class DiskJournalTests
     [Fact]
     public void A_failed_sync_closes_the_journal_for_good_and_its_block_is_never_believed()
     {
-        Each(seed =>
+        OnEachDisk(async (world, disk) =>
         {
-            var world = new SimulationScheduler(seed);
-            var disk = new SimulatedDisk(world);
-            world.Run(async () =>
+            var system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
+            var journal = await system.OpenAsync(default);
+            var done = new List<TestEntry>();
+            var entries = Enumerable.Range(0, 60).Select(i => new TestEntry(s_a, 0, i, 1, 3000, done.Add)).ToList();
+            disk.Faults = new DiskFaults { FailedSync = 0.2 };
+            foreach (var entry in entries)
             {
-                var system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
-                var journal = await system.OpenAsync(default);
-                var done = new List<TestEntry>();
-                var entries = Enumerable.Range(0, 60).Select(i => new TestEntry(s_a, 0, i, 1, 3000, done.Add)).ToList();
-                disk.Faults = new DiskFaults { FailedSync = 0.2 };
-                foreach (var entry in entries)
-                {
-                    journal.Append(entry);
-                    await world.Script.Delay(world.Between(0, 2));
-                }
+                journal.Append(entry);
+                await world.Script.Delay(world.Between(0, 2));
+            }
 
-                disk.Faults = DiskFaults.None;
-                await journal.CloseAsync(default);
-                var late = new TestEntry(s_a, 0, 100, 1, 10);
-                journal.Append(late);
-                await world.Script.Delay(TimeSpan.FromSeconds(1));
-                Assert.Equal(entries, done);
-                var durable = entries.TakeWhile(e => e.Outcome == JournalOutcome.Durable).ToList();
-                Assert.All(entries.Skip(durable.Count), e => Assert.Equal(JournalOutcome.Fenced, e.Outcome));
-                Assert.Equal(JournalOutcome.Fenced, late.Outcome);
+            disk.Faults = DiskFaults.None;
+            await journal.CloseAsync(default);
+            var late = new TestEntry(s_a, 0, 100, 1, 10);
+            journal.Append(late);
+            await world.Script.Delay(TimeSpan.FromSeconds(1));
+            Assert.Equal(entries, done);
+            var durable = entries.TakeWhile(e => e.Outcome == JournalOutcome.Durable).ToList();
+            Assert.All(entries.Skip(durable.Count), e => Assert.Equal(JournalOutcome.Fenced, e.Outcome));
+            Assert.Equal(JournalOutcome.Fenced, late.Outcome);
 
-                for (var again = 0; again < 2; again++)
-                {
-                    var replay = new ReplayList();
-                    await system.ReplayAsync(journal.Id, replay, default);
-                    Assert.Equal(durable.Count, replay.Entries.Count);
-                    system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
-                }
-            });
+            for (var again = 0; again < 2; again++)
+            {
+                var replay = new ReplayList();
+                await system.ReplayAsync(journal.Id, replay, default);
+                Assert.Equal(durable.Count, replay.Entries.Count);
+                system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
+            }
         });
     }
 
     [Fact]
     public void A_full_disk_closes_the_journal_with_the_reason()
     {
-        var world = new SimulationScheduler(1);
-        var disk = new SimulatedDisk(world) { Capacity = 2 * Small.FileBytes };
-        world.Run(async () =>
+        OnDisk(async (world, disk) =>
         {
+            disk.Capacity = 2 * Small.FileBytes;
             var journal = await OpenAsync(world.Script, disk);
             for (var i = 0; i < 30; i++)
             {
@@ -178,62 +165,55 @@ public sealed class DiskJournalTests
     [Fact]
     public void Sealed_data_lets_files_be_recycled_and_what_is_not_sealed_stays()
     {
-        Each(seed =>
+        OnEachDisk(async (world, disk) =>
         {
-            var world = new SimulationScheduler(seed);
-            var disk = new SimulatedDisk(world);
-            world.Run(async () =>
+            var process = new SimulatedProcess(world, "broker");
+            var journal = await OpenAsync(process, disk);
+            var done = new List<TestEntry>();
+            var entries = new List<TestEntry>();
+            long sealedTo = 0;
+            var stop = process.CallAsync(async () =>
             {
-                var process = new SimulatedProcess(world, "broker");
-                var journal = await OpenAsync(process, disk);
-                var done = new List<TestEntry>();
-                var entries = new List<TestEntry>();
-                long sealedTo = 0;
-                var stop = process.CallAsync(async () =>
+                for (var i = 0; i < 600; i++)
                 {
-                    for (var i = 0; i < 600; i++)
+                    entries.Add(new TestEntry(s_a, 3, i, 1, world.Random.Next(1, 5000), done.Add));
+                    journal.Append(entries[^1]);
+                    await process.Delay(world.Between(0, 3));
+                    if (world.Chance(0.05) && done.Count > 0)
                     {
-                        entries.Add(new TestEntry(s_a, 3, i, 1, world.Random.Next(1, 5000), done.Add));
-                        journal.Append(entries[^1]);
-                        await process.Delay(world.Between(0, 3));
-                        if (world.Chance(0.05) && done.Count > 0)
-                        {
-                            sealedTo = world.Random.NextInt64(sealedTo, done[^1].LastOffset + 2);
-                            journal.Sealed(s_a, 3, sealedTo);
-                        }
+                        sealedTo = world.Random.NextInt64(sealedTo, done[^1].LastOffset + 2);
+                        journal.Sealed(s_a, 3, sealedTo);
                     }
-                });
-                if (world.Chance(0.8))
-                {
-                    await world.Script.Delay(world.Between(100, 800));
-                    process.Crash();
                 }
-                else
-                {
-                    await stop;
-                    await world.Script.Delay(TimeSpan.FromSeconds(5));
-                    process.Crash();
-                }
-
-                await stop.ContinueWith(_ => { }, TaskContinuationOptions.ExecuteSynchronously);
-                var replay = new ReplayList();
-                var next = new SimulatedProcess(world, "next");
-                var system = new DiskJournalSystem(disk.Mount(next), next.Ports, Small);
-                await next.CallAsync(() => system.ReplayAsync(journal.Id, replay, default));
-                var first = replay.Entries.Count == 0 ? done.Count : (int)replay.Entries[0].BaseOffset;
-                Assert.InRange(first, 0, sealedTo);
-                AssertPrefix(entries.Skip(first).ToList(), done.Skip(first).ToList(), replay);
-                Assert.InRange(disk.FilesCreated, 0, 40);
             });
+            if (world.Chance(0.8))
+            {
+                await world.Script.Delay(world.Between(100, 800));
+                process.Crash();
+            }
+            else
+            {
+                await stop;
+                await world.Script.Delay(TimeSpan.FromSeconds(5));
+                process.Crash();
+            }
+
+            await stop.ContinueWith(_ => { }, TaskContinuationOptions.ExecuteSynchronously);
+            var replay = new ReplayList();
+            var next = new SimulatedProcess(world, "next");
+            var system = new DiskJournalSystem(disk.Mount(next), next.Ports, Small);
+            await next.CallAsync(() => system.ReplayAsync(journal.Id, replay, default));
+            var first = replay.Entries.Count == 0 ? done.Count : (int)replay.Entries[0].BaseOffset;
+            Assert.InRange(first, 0, sealedTo);
+            AssertPrefix(entries.Skip(first).ToList(), done.Skip(first).ToList(), replay);
+            Assert.InRange(disk.FilesCreated, 0, 40);
         });
     }
 
     [Fact]
     public void An_idle_journal_gives_up_what_is_sealed()
     {
-        var world = new SimulationScheduler(1);
-        var disk = new SimulatedDisk(world);
-        world.Run(async () =>
+        OnDisk(async (world, disk) =>
         {
             var journal = await OpenAsync(world.Script, disk);
             for (var i = 0; i < 40; i++)
@@ -258,49 +238,42 @@ public sealed class DiskJournalTests
     [Fact]
     public void A_damaged_middle_is_refused_with_file_and_offset_unless_the_loss_is_accepted()
     {
-        Each(seed =>
+        OnEachDisk(async (world, disk) =>
         {
-            var world = new SimulationScheduler(seed);
-            var disk = new SimulatedDisk(world);
-            world.Run(async () =>
+            var journal = await OpenAsync(world.Script, disk);
+            var total = world.Random.Next(20, 60);
+            for (var i = 0; i < total; i++)
             {
-                var journal = await OpenAsync(world.Script, disk);
-                var total = world.Random.Next(20, 60);
-                for (var i = 0; i < total; i++)
-                {
-                    journal.Append(new TestEntry(s_a, 0, i, 1, 3900));
-                    await world.Script.Delay(TimeSpan.FromMilliseconds(3));
-                }
+                journal.Append(new TestEntry(s_a, 0, i, 1, 3900));
+                await world.Script.Delay(TimeSpan.FromMilliseconds(3));
+            }
 
-                await journal.CloseAsync(default);
-                var files = disk.Files.Keys.Where(k => k.StartsWith("journal-", StringComparison.Ordinal)).ToList();
-                var file = files[world.Random.Next(files.Count - 1)];
-                disk.Tamper(file, bytes => bytes[4096 * world.Random.Next(1, 8) + world.Random.Next(100, 3900)] ^= 4);
+            await journal.CloseAsync(default);
+            var files = disk.Files.Keys.Where(k => k.StartsWith("journal-", StringComparison.Ordinal)).ToList();
+            var file = files[world.Random.Next(files.Count - 1)];
+            disk.Tamper(file, bytes => bytes[4096 * world.Random.Next(1, 8) + world.Random.Next(100, 3900)] ^= 4);
 
-                var system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
-                var refused = await Assert.ThrowsAsync<JournalCorruptException>(() => system.ReplayAsync(journal.Id, new ReplayList(), default).AsTask());
-                Assert.Contains(file, refused.Message, StringComparison.Ordinal);
+            var system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
+            var refused = await Assert.ThrowsAsync<JournalCorruptException>(() => system.ReplayAsync(journal.Id, new ReplayList(), default).AsTask());
+            Assert.Contains(file, refused.Message, StringComparison.Ordinal);
 
-                var accepting = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small with { AcceptLoss = true });
-                var replay = new ReplayList();
-                await accepting.ReplayAsync(journal.Id, replay, default);
-                Assert.InRange(replay.Entries.Count, 0, total - 1);
-                Assert.All(replay.Entries, (e, i) => Assert.Equal(i, e.BaseOffset));
+            var accepting = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small with { AcceptLoss = true });
+            var replay = new ReplayList();
+            await accepting.ReplayAsync(journal.Id, replay, default);
+            Assert.InRange(replay.Entries.Count, 0, total - 1);
+            Assert.All(replay.Entries, (e, i) => Assert.Equal(i, e.BaseOffset));
 
-                // The loss is the journal's end from now on.
-                var again = new ReplayList();
-                await system.ReplayAsync(journal.Id, again, default);
-                Assert.Equal(replay.Entries.Count, again.Entries.Count);
-            });
+            // The loss is the journal's end from now on.
+            var again = new ReplayList();
+            await system.ReplayAsync(journal.Id, again, default);
+            Assert.Equal(replay.Entries.Count, again.Entries.Count);
         });
     }
 
     [Fact]
     public void A_missing_file_is_refused()
     {
-        var world = new SimulationScheduler(1);
-        var disk = new SimulatedDisk(world);
-        world.Run(async () =>
+        OnDisk(async (world, disk) =>
         {
             var journal = await OpenAsync(world.Script, disk);
             for (var i = 0; i < 40; i++)
@@ -321,9 +294,7 @@ public sealed class DiskJournalTests
     [Fact]
     public void A_newer_format_is_refused_by_its_version()
     {
-        var world = new SimulationScheduler(1);
-        var disk = new SimulatedDisk(world);
-        world.Run(async () =>
+        OnDisk(async (world, disk) =>
         {
             var journal = await OpenAsync(world.Script, disk);
             await journal.CloseAsync(default);
@@ -337,9 +308,7 @@ public sealed class DiskJournalTests
     [Fact]
     public void A_block_larger_than_a_file_gets_a_file_of_its_own()
     {
-        var world = new SimulationScheduler(1);
-        var disk = new SimulatedDisk(world);
-        world.Run(async () =>
+        OnDisk(async (world, disk) =>
         {
             var system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
             var journal = await system.OpenAsync(default);
@@ -355,26 +324,30 @@ public sealed class DiskJournalTests
     [Fact]
     public void Fencing_the_own_journal_lets_the_write_in_flight_resolve_and_refuses_the_rest()
     {
-        Each(seed =>
+        OnEachDisk(async (world, disk) =>
         {
-            var world = new SimulationScheduler(seed);
-            var disk = new SimulatedDisk(world);
-            world.Run(async () =>
-            {
-                var system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
-                var journal = await system.OpenAsync(default);
-                var done = new List<TestEntry>();
-                var entries = Enumerable.Range(0, 50).Select(i => new TestEntry(s_a, 0, i, 1, 4000, done.Add)).ToList();
-                entries.ForEach(journal.Append);
-                await world.Script.Delay(world.Between(0, 8));
-                await Assert.ThrowsAsync<InvalidOperationException>(() => system.ReplayAsync(journal.Id, new ReplayList(), default).AsTask());
-                await system.FenceAsync(journal.Id, default);
-                Assert.Equal(entries, done);
-                var replay = new ReplayList();
-                await system.ReplayAsync(journal.Id, replay, default);
-                Assert.Equal(entries.Count(e => e.Outcome == JournalOutcome.Durable), replay.Entries.Count);
-            });
+            var system = new DiskJournalSystem(disk.Mount(world.Script), world.Script.Ports, Small);
+            var journal = await system.OpenAsync(default);
+            var done = new List<TestEntry>();
+            var entries = Enumerable.Range(0, 50).Select(i => new TestEntry(s_a, 0, i, 1, 4000, done.Add)).ToList();
+            entries.ForEach(journal.Append);
+            await world.Script.Delay(world.Between(0, 8));
+            await Assert.ThrowsAsync<InvalidOperationException>(() => system.ReplayAsync(journal.Id, new ReplayList(), default).AsTask());
+            await system.FenceAsync(journal.Id, default);
+            Assert.Equal(entries, done);
+            var replay = new ReplayList();
+            await system.ReplayAsync(journal.Id, replay, default);
+            Assert.Equal(entries.Count(e => e.Outcome == JournalOutcome.Durable), replay.Entries.Count);
         });
+    }
+
+    private static void OnEachDisk(Func<SimulationScheduler, SimulatedDisk, Task> test) => Each(seed => OnDisk(test, seed));
+
+    private static void OnDisk(Func<SimulationScheduler, SimulatedDisk, Task> test, int seed = 1)
+    {
+        var world = new SimulationScheduler(seed);
+        var disk = new SimulatedDisk(world);
+        world.Run(() => test(world, disk));
     }
 
     private static ValueTask<IJournal> OpenAsync(SimulatedProcess process, SimulatedDisk disk) =>
