@@ -67,12 +67,6 @@ internal sealed class ConsumerGroup : Group
 
     public ConsumerTimers Timers { get; }
 
-    /// <summary>
-    /// Members that were told of a change of their partitions and have not said since that they own these. Not durable: who finds another coordinator sends a full
-    /// request, and is told all.
-    /// </summary>
-    public HashSet<string> Unconfirmed { get; } = new(StringComparer.Ordinal);
-
     /// <summary>The cluster as it was when the topics of this group were last looked at; null for never. Not durable.</summary>
     public ClusterPicture? SeenCluster { get; set; }
 
@@ -225,7 +219,6 @@ internal sealed class ConsumerGroup : Group
         if (member.InstanceId is not null && _static.GetValueOrDefault(member.InstanceId) == memberId)
             _static.Remove(member.InstanceId);
         Timers.CancelAll(memberId);
-        Unconfirmed.Remove(memberId);
     }
 
     // Counted, because a log that is compacted by halves may show a partition's next holder before its last one lets go.

@@ -55,12 +55,8 @@ internal sealed class ConsumerRequests
         update.Subscribe(member, described);
         var next = update.Reconcile(described, update.Assign(described), owned);
         update.Write();
-        var isTold = joins || IsFull(request) || !next.Assigned.SamePartitions(member.Assigned);
         if (_shard.State.Find(request.GroupId) is ConsumerGroup group && group.Find(next.Id) is { } live)
-        {
             group.Heard(live);
-            isTold |= IsUnconfirmed(group, member, next, owned);
-        }
 
         var response = new ConsumerGroupHeartbeatResponse
         {
@@ -68,7 +64,7 @@ internal sealed class ConsumerRequests
             MemberEpoch = next.Epoch,
             HeartbeatIntervalMs = _shard.GroupConfigs.HeartbeatIntervalMs(request.GroupId),
         };
-        if (isTold)
+        if (joins || IsFull(request) || !next.Assigned.SamePartitions(member.Assigned) || MayNotKnow(next))
             response.Assignment = AssignmentOf(next);
         return response;
     }
@@ -78,18 +74,11 @@ internal sealed class ConsumerRequests
         request.RebalanceTimeoutMs != -1 && (request.SubscribedTopicNames ?? (object?)request.SubscribedTopicRegex) is not null && request.TopicPartitions is not null;
 
     /// <summary>
-    /// Whether the member is told its partitions once more, until it says that it owns them. Kafka tells a change once and relies on a full request after an
-    /// answer that got lost; librdkafka 2.16 sends none when it gave up waiting, and the group would stand until the member's rebalance timeout, or a partition have
-    /// an owner that knows nothing of it. A client that is told what it knows does nothing.
+    /// A member that has still to give partitions up is told once more what it keeps. Kafka tells it once and relies on a full request after an answer that got lost;
+    /// librdkafka 2.16 sends none when it gave up waiting for it, and the group would stand until the member's rebalance timeout. A client that is told what it knows
+    /// does nothing.
     /// </summary>
-    private static bool IsUnconfirmed(ConsumerGroup group, ConsumerMember before, ConsumerMember next, PartitionSet? owned)
-    {
-        if (!next.Assigned.SamePartitions(before.Assigned))
-            group.Unconfirmed.Add(next.Id);
-        else if (owned is not null && next.Assigned.SamePartitions(owned))
-            group.Unconfirmed.Remove(next.Id);
-        return group.Unconfirmed.Contains(next.Id);
-    }
+    private static bool MayNotKnow(ConsumerMember member) => member.State == MemberState.UnrevokedPartitions;
 
     private static PartitionSet? OwnedBy(ConsumerGroupHeartbeatRequest request) => request.TopicPartitions is { } topics
         ? PartitionSet.From(topics.Select(t => (t.TopicId, (IEnumerable<int>)t.Partitions)))

@@ -43,10 +43,6 @@ internal sealed class OwnedPartitions : IEquatable<OwnedPartitions>
         _topics.Count == other._topics.Count
         && _topics.All(t => other._topics.TryGetValue(t.Key, out var o) && o.Count == t.Value.Count && t.Value.Keys.All(o.ContainsKey));
 
-    public bool SamePartitions(PartitionSet other) =>
-        _topics.Count == other.Topics.Count
-        && _topics.All(t => other.Of(t.Key).Length == t.Value.Count && t.Value.Keys.All(p => other.Contains(t.Key, p)));
-
     public OwnedPartitions WithEpochs(int epoch)
     {
         var builder = new Builder();

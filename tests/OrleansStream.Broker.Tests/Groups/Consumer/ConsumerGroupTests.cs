@@ -331,7 +331,7 @@ public sealed class ConsumerGroupTests
 
     /// <summary>As librdkafka 2.16 is: it does not send everything again when it gave up waiting for an answer.</summary>
     [Fact]
-    public async Task A_member_is_told_its_partitions_until_it_says_that_it_has_them()
+    public async Task A_member_is_told_to_give_partitions_up_until_it_says_that_it_did()
     {
         await using var rig = await ConsumerRig.StartAsync();
         var a = await rig.JoinAsync("a");
