@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using OrleansStream.Platform.Files;
 using OrleansStream.Storage.Ports;
+using OrleansStream.Storage.Segments;
 
 namespace OrleansStream.Platform.Stores;
 
@@ -28,8 +29,8 @@ public sealed class FolderObjectStore : IObjectStore, IDisposable
     private const int MaxIoThreads = 8;
     private const int MaxSegmentWriters = 4;
 
-    // What is larger is a segment, for which nobody waits.
-    private const int SegmentBytes = 256 << 10;
+    // A segment from here on takes a processor for milliseconds. Nobody waits for it, as producers do for an object of a journal.
+    private const int YieldingBytes = 256 << 10;
 
     private readonly StoreFolder _folder;
     private readonly FileContent _files;
@@ -47,7 +48,7 @@ public sealed class FolderObjectStore : IObjectStore, IDisposable
     public ValueTask<PutResult> CreateAsync(string name, ReadOnlySequence<byte> content, CancellationToken cancel)
     {
         var path = _folder.PathOf(name);
-        var threads = content.Length > SegmentBytes ? _segmentWriters : _threads;
+        var threads = content.Length > YieldingBytes && SegmentNames.IsSegment(name) ? _segmentWriters : _threads;
         return new ValueTask<PutResult>(threads.RunAsync(() => Create(path, content), cancel));
     }
 

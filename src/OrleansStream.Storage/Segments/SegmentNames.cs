@@ -32,6 +32,9 @@ public static class SegmentNames
     /// <summary>A name for an object with runs of many partitions.</summary>
     public static string Shared(IRandomSource random) => string.Create(CultureInfo.InvariantCulture, $"{SharedPrefix}0-{random.NextGuid():N}");
 
+    /// <summary>Whether a name is a sealed object's.</summary>
+    public static bool IsSegment(string name) => LeaderEpochOf(name) is not null;
+
     /// <summary>The leader epoch in a name; 0 for a shared object; null where the name is not one of ours.</summary>
     public static int? LeaderEpochOf(string name)
     {

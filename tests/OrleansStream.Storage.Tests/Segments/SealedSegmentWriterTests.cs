@@ -1,4 +1,5 @@
 using System.Buffers;
+using OrleansStream.Storage.Journals.Blob;
 using OrleansStream.Storage.Ports;
 using OrleansStream.Storage.Segments;
 using static OrleansStream.Storage.Tests.Segments.SegmentFixture;
@@ -90,6 +91,8 @@ public sealed class SealedSegmentWriterTests
         Assert.Equal(0, SegmentNames.LeaderEpochOf(SegmentNames.Shared(f.Ports.Random)));
         Assert.NotEqual(SegmentNames.Shared(f.Ports.Random), SegmentNames.Shared(f.Ports.Random));
         Assert.Null(SegmentNames.LeaderEpochOf("partitions/x/0/manifest"));
+        Assert.True(SegmentNames.IsSegment(name));
+        Assert.False(SegmentNames.IsSegment(JournalObjectName.Of(Guid.NewGuid(), 7)));
         Assert.Null(SegmentNames.LeaderEpochOf("partitions/x/0/segments/1-2-nonsense"));
     }
 }
