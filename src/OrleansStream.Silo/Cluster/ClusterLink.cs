@@ -32,7 +32,7 @@ internal sealed class ClusterLink(SiloEngine engine, ClusterKnowledge knowledge,
     private List<BrokerEvent> _events = [];
     private TaskCompletionSource _confirmed = NewSignal();
     private TaskCompletionSource _wanted = NewSignal();
-    private List<(long Version, TaskCompletionSource Reached)> _waiting = [];
+    private readonly List<(long Version, TaskCompletionSource Reached)> _waiting = [];
     private bool _tellAll = true;
     private bool _leaving;
     private long _version;
@@ -241,7 +241,6 @@ internal sealed class ClusterLink(SiloEngine engine, ClusterKnowledge knowledge,
                     _version = news.Version;
                 _refusedSince = 0;
                 reached = [.. _waiting.Where(w => w.Version <= _version)];
-                _waiting = [.. _waiting.Where(w => w.Version > _version)];
             }
             reached.ForEach(static w => w.Reached.TrySetResult());
             _first.TrySetResult();

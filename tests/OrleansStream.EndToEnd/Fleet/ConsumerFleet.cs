@@ -153,7 +153,7 @@ internal sealed class ConsumerFleet(string python, string bootstrap, string topi
         foreach (var member in _members)
         {
             await member.KillAsync();
-            said.Add($"member {member.Process}, whose partitions changed last by {member.LastChange ?? "nothing"}: {await member.ComplaintsAsync()}");
+            said.Add($"member {member.ProcessId}, whose partitions changed last by {member.LastChange ?? "nothing"}: {await member.ComplaintsAsync()}");
         }
         return string.Join('\n', said);
     }

@@ -21,13 +21,12 @@ internal sealed class Member : IAsyncDisposable
         var info = new ProcessStartInfo(python) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var argument in (string[])[Path.Combine(Repository.Root, "tests", "clients", "python", "group_member.py"), bootstrap, topic, group, protocol, workSeconds.ToString(CultureInfo.InvariantCulture)])
             info.ArgumentList.Add(argument);
-        _process = System.Diagnostics.Process.Start(info)!;
+        _process = Process.Start(info)!;
         _complaints = _process.StandardError.ReadToEndAsync();
         _reading = ReadAsync(read);
     }
 
-    /// <summary>The number of its process.</summary>
-    public int Process => _process.Id;
+    public int ProcessId => _process.Id;
 
     public bool IsPaused { get; private set; }
 
