@@ -87,7 +87,8 @@ internal sealed class SiloCluster : IAsyncDisposable
     public async Task CreateTopicAsync(string topic, int partitions)
     {
         await using KafkaConnection connection = await KafkaConnection.OpenAsync(Silos[0].Port);
-        await connection.CreateTopicAsync(topic, partitions);
+        short error = await connection.TryCreateTopicAsync(topic, partitions);
+        if (error != 0) throw new InvalidOperationException($"topic {topic} cannot be made: error {error}");
         await EvenAsync(topic);
     }
 

@@ -126,7 +126,6 @@ public sealed class ConsumerGroupsToolTests(DiskBroker fixture) : IClassFixture<
     {
         var topic = $"tool-topic-{Interlocked.Increment(ref s_topics)}";
         await connection.CreateTopicAsync(topic, 2);
-        await connection.LeadersServeAsync(topic, 2);
         for (var partition = 0; partition < 2; partition++)
         {
             for (var i = 0; i < Records; i++)

@@ -38,7 +38,6 @@ public abstract class PerfToolTests(BrokerFixture fixture)
         var topic = $"perf-{Interlocked.Increment(ref s_topics)}";
         await using var connection = await fixture.Broker.ConnectAsync();
         await connection.CreateTopicAsync(topic, Partitions);
-        if (fixture.Broker.RunsKafka) await connection.LeadersServeAsync(topic, Partitions);
 
         var output = await RunAsync("producer-perf-test", "--topic", topic, "--num-records", Text(count), "--record-size", Text(size), "--throughput", "-1",
             "--producer-props", $"bootstrap.servers={fixture.Broker.Bootstrap}", $"acks={acks}", $"compression.type={codec}", "linger.ms=5", "batch.size=65536");

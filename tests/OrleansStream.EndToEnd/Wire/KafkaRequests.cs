@@ -19,6 +19,7 @@ internal static class KafkaRequests
         return answer.Array(r => (r.Int16(), r.Int16(), r.Int16()));
     }
 
+    /// <summary>Makes a topic and waits until every partition of it serves at this broker.</summary>
     public static async Task CreateTopicAsync(this KafkaConnection connection, string topic, int partitions, params (string Name, string Value)[] configs)
     {
         var answer = await connection.AskAsync(CreateTopics, 4, new WireWriter()
@@ -31,11 +32,7 @@ internal static class KafkaRequests
             if (tries == 300) throw new TimeoutException("no leaders for " + topic);
             await Task.Delay(20);
         }
-    }
-
-    /// <summary>Waits until every leader serves: Apache Kafka shows leaders before they lead.</summary>
-    public static async Task LeadersServeAsync(this KafkaConnection connection, string topic, int partitions)
-    {
+        // Nor does each of them lead as soon as it is shown.
         for (var partition = 0; partition < partitions; partition++)
         {
             for (var tries = 0; (await connection.ListOffsetAsync(topic, partition, -1)).Error != 0; tries++)
