@@ -24,7 +24,7 @@ public sealed class PictureTests(ITestOutputHelper output) : ClusterTest(output)
             created.Add(await ShownAsync(cluster, Through(0), c => c.TryCreateTopicAsync(topic, 4), async c => IsServed(await ClusterView.AskAsync(c, topic), 4)));
             widened.Add(await ShownAsync(cluster, Through(1), c => c.WidenTopicAsync(topic, 7), async c => IsServed(await ClusterView.AskAsync(c, topic), 7)));
             configured.Add(await ShownAsync(cluster, Through(2), c => c.SetTopicConfigAsync(topic, "retention.ms", "123456"), async c => await c.TopicConfigAsync(topic, "retention.ms") == "123456"));
-            // Told to a silo that has not heard of its partitions, the command is repeated seconds later.
+            // Told to a silo that has not heard of its partitions, the command would be repeated seconds later.
             Assert.DoesNotContain("is not this silo's to lead", cluster.Printed(), StringComparison.Ordinal);
             deleted.Add(await ShownAsync(cluster, Through(0), c => c.DeleteTopicAsync(topic), async c => (await ClusterView.AskAsync(c, topic)).TopicError == UnknownTopic));
         }

@@ -15,7 +15,8 @@ namespace OrleansStream.Silo.Cluster;
 /// the controller alive: where its silo died, the next poll of any broker activates it in another.
 /// </summary>
 /// <param name="fail">Ends the process with a sentence.</param>
-internal sealed class ClusterLink(SiloEngine engine, ClusterKnowledge knowledge, Action<string> fail, ILogger<ClusterLink> log) : IEngineHost, IAsyncDisposable
+internal sealed class ClusterLink(SiloEngine engine, ClusterKnowledge knowledge, TopicDeletions deletions, Action<string> fail, ILogger<ClusterLink> log)
+    : IEngineHost, IAsyncDisposable
 {
     private static readonly TimeSpan HeldAtMost = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(3);
@@ -225,9 +226,14 @@ internal sealed class ClusterLink(SiloEngine engine, ClusterKnowledge knowledge,
             if (news.ConfigsChanged)
                 await engine.Engine.ConfigsChangedAsync(_stopping.Token);
             if (news.Changed.Length > 0)
+            {
                 await engine.Engine.TopicsChangedAsync(news.Changed, _stopping.Token);
+                deletions.Look();
+            }
             else
+            {
                 await engine.Engine.PublishedAsync();
+            }
             List<(long Version, TaskCompletionSource Reached)> reached;
             lock (_lock)
             {

@@ -22,7 +22,8 @@ namespace OrleansStream.Silo.Grains;
 /// </summary>
 [Reentrant, PartitionPlacement, GrainDirectory(GrainDirectoryName = AssignmentDirectory.Name), GrainType(PartitionGrainId.GrainTypeName)]
 internal sealed class PartitionGrain(
-    SiloEngine engine, ClusterKnowledge knowledge, ClusterLink link, ILocalSiloDetails silo, ILogger<PartitionGrain> log) : Grain, IPartitionGrain
+    SiloEngine engine, ClusterKnowledge knowledge, ClusterLink link, TopicDeletions deletions, ILocalSiloDetails silo, ILogger<PartitionGrain> log)
+    : Grain, IPartitionGrain
 {
     private static readonly TimeSpan WaitedAtMost = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan ReleasedAtMost = TimeSpan.FromSeconds(10);
@@ -32,6 +33,7 @@ internal sealed class PartitionGrain(
 
     private readonly CancellationTokenSource _ended = new();
     private PartitionId _id;
+    private CancellationTokenRegistration _deleted;
     private int _saidEpoch = -1;
     private int _hearing;
 
@@ -50,6 +52,7 @@ internal sealed class PartitionGrain(
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         log.LogInformation("Partition {Partition} is led here no more: {Reason}", _id, reason.Description);
+        _deleted.Dispose();
         _ended.Cancel();
         await Engine.ReleaseAsync(_id, cancellationToken);
     }
@@ -68,6 +71,11 @@ internal sealed class PartitionGrain(
         if (IsHere)
         {
             Lead();
+        }
+        else if (deletions.Has(_id.TopicId))
+        {
+            // Deleted while the command was on its way.
+            DeactivateOnIdle();
         }
         else
         {
@@ -184,15 +192,22 @@ internal sealed class PartitionGrain(
     private bool IsHere => knowledge.SiloOf(_id) is { } assigned && assigned.Equals(silo.SiloAddress);
 
     /// <summary>In the background: a long replay must not run into the time-out of an activation, or of the call.</summary>
-    private void Lead() => _ = LeadInBackgroundAsync();
+    private void Lead()
+    {
+        _deleted.Dispose();
+        // Kept alive, it would outlive its topic. (DeactivateOnIdle is for the grain's own turns, this comes on another thread.)
+        _deleted = deletions.Of(_id.TopicId).Register(
+            () => GrainContext.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationRequested, "Its topic was deleted.")));
+        _ = LeadInBackgroundAsync();
+    }
 
     private async Task LeadInBackgroundAsync()
     {
         try
         {
             int epoch = await Engine.LeadAsync(_id, _ended.Token);
-            // Told again and again until the controller hears of it, it says so once.
-            if (epoch == _saidEpoch)
+            // Told again and again until the controller hears of it, it says so once; and nothing where it was deleted or released meanwhile.
+            if (epoch == _saidEpoch || epoch < 0)
                 return;
             _saidEpoch = epoch;
             log.LogInformation("Partition {Partition} is led here under epoch {LeaderEpoch}", _id, epoch);

@@ -49,8 +49,10 @@ internal static class BrokerSilo
         silo.Services.AddSingleton(context.Ports);
         silo.Services.AddSingleton(context.Storage.Store);
         silo.Services.AddSingleton<ClusterKnowledge>();
+        silo.Services.AddSingleton<TopicDeletions>();
         silo.Services.AddSingleton(sp => new ClusterLink(
-            sp.GetRequiredService<SiloEngine>(), sp.GetRequiredService<ClusterKnowledge>(), context.Fail, sp.GetRequiredService<ILogger<ClusterLink>>()));
+            sp.GetRequiredService<SiloEngine>(), sp.GetRequiredService<ClusterKnowledge>(), sp.GetRequiredService<TopicDeletions>(), context.Fail,
+            sp.GetRequiredService<ILogger<ClusterLink>>()));
         silo.Services.AddSingleton<GrainTopicAdmin>();
         // Also where this silo forwards nothing: others may.
         silo.Services.AddSingleton<ForwardingClient>();
