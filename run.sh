@@ -16,16 +16,22 @@ program_of() {
 
 # The stamp says what was built.
 stamp=src/OrleansStream.Standalone/obj/run.stamp
+mkdir -p "$(dirname "$stamp")"
+# Of several that start at once the first builds, and the others wait for it. (macOS has no flock: there, start the first one alone.) What
+# the build leaves running must not keep the lock: it does not get 9.
+exec 9>"$stamp.lock"
+! command -v flock >/dev/null || flock 9
 if [ ! -s "$stamp" ] || changed_since "$stamp" src || { [ "${ENGINE:-}" = silo ] && [ "$(cat "$stamp")" != OrleansStream.sln ]; }; then
-  restore_solution
+  restore_solution 9>&-
   say "Building (once; the next start takes seconds) ..."
-  mkdir -p "$(dirname "$stamp")"; printf '%s\n' "$solution" >"$stamp.new"
+  printf '%s\n' "$solution" >"$stamp.new"
   projects=(Standalone); [ "$solution" != OrleansStream.sln ] || projects+=(Silo)
   for project in "${projects[@]}"; do
-    dotnet build "src/OrleansStream.$project" -c Release --no-restore -v q --nologo -clp:"ErrorsOnly;NoSummary" >&2
+    dotnet build "src/OrleansStream.$project" -c Release --no-restore -v q --nologo -clp:"ErrorsOnly;NoSummary" >&2 9>&-
   done
   mv "$stamp.new" "$stamp"
 fi
+exec 9>&-
 if [ "$(cat "$stamp")" = OrleansStream.sln ]; then engine=silo; else engine=standalone; fi
 if [ "${ENGINE:-$engine}" = silo ] && [ "$engine" = standalone ]; then die "ENGINE=silo: Orleans' packages are not in this feed."; fi
 engine=${ENGINE:-$engine}

@@ -27,7 +27,7 @@ for project in $(grep -lr Microsoft.NET.Test.Sdk --include='*.csproj' tests | so
   # The filter names projects, so a project that it leaves out is not run either.
   grep -q "$name.csproj" "$solution" || { say "SKIPPED: all of $name"; continue; }
   say; say "== $name"
-  report=$results/$name.trx status=0
+  report=$results/$name.trx status=0 began=$SECONDS
   dotnet test "$project" -c Release --no-build --nologo -v q --logger "trx;LogFileName=$report" --logger "console;verbosity=minimal" \
     --blame-hang-timeout "$hang" --blame-hang-dump-type none >"$results/$name.log" 2>&1 || status=$?
   if [ ! -f "$report" ]; then
@@ -45,7 +45,7 @@ for project in $(grep -lr Microsoft.NET.Test.Sdk --include='*.csproj' tests | so
   fi
   awk '/<UnitTestResult /{ name = ""; if (/outcome="NotExecuted"/ && match($0, /testName="[^"]*"/)) name = substr($0, RSTART + 10, RLENGTH - 11) }
        name && /<Message>/ { sub(/.*<Message>/, ""); sub(/<\/Message>.*/, ""); print "SKIPPED: " name ": " $0; name = "" }' "$report" >&2
-  say "$p passed, $f failed in $name"
+  say "$p passed, $f failed in $name, $((SECONDS - began)) s"
   passed=$((passed + p)) failed=$((failed + f))
 done
 say
