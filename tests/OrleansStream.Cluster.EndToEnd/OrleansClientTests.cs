@@ -28,6 +28,7 @@ public sealed class OrleansClientTests(ITestOutputHelper output) : ClusterTest(o
         Assert.Null(await client.Topics.FindAsync(Topic, patience.Token));
         Assert.Equal(Partitions, (await client.Topics.CreateAsync(Topic, Partitions, cancel: patience.Token)).Partitions);
         await cluster.EvenAsync(Topic);
+        Assert.Equal(cluster.Silos.Select(static s => s.NodeId), (await client.Topics.DescribeAsync(Topic, patience.Token))!.Partitions.Select(static p => p.Leader).Distinct().Order());
 
         var appended = new Dictionary<RecordPosition, string>();
         Task<List<StreamRecord>> following = FollowAsync(client, patience.Token);

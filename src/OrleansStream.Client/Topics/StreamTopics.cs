@@ -41,6 +41,15 @@ public sealed class StreamTopics
         return told.Topic;
     }
 
+    /// <summary>The topic with its configuration, and which broker and silo has each partition; null where there is none.</summary>
+    public async Task<TopicDetails?> DescribeAsync(string name, CancellationToken cancel = default)
+    {
+        TopicDetails told = await _attempts.UntilDoneAsync(
+            () => _grains.GetGrain<ITopicGrain>(name).DetailsAsync(),
+            static o => ((ErrorCode)o.ErrorCode).IsOfTopic() ? (ErrorCode.None, null) : ((ErrorCode)o.ErrorCode, null), cancel);
+        return told.Topic is null ? null : told;
+    }
+
     /// <summary>All topics, in the order of their names.</summary>
     public async Task<IReadOnlyList<TopicInfo>> ListAsync(CancellationToken cancel = default) =>
         await _attempts.UntilDoneAsync(() => _grains.GetGrain<IClusterGrain>(0).ListTopicsAsync(), static _ => (ErrorCode.None, null), cancel);

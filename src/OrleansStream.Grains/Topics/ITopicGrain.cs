@@ -15,6 +15,10 @@ public interface ITopicGrain : IGrainWithStringKey
     [Alias("Describe")]
     Task<TopicOutcome> DescribeAsync();
 
+    /// <summary>The topic with its configuration and the places of its partitions; error UNKNOWN_TOPIC_OR_PARTITION where there is none.</summary>
+    [Alias("Details")]
+    Task<TopicDetails> DetailsAsync();
+
     /// <summary>Raises the number of partitions to <paramref name="count"/> (CreatePartitions). Assignments of replicas, one for each new partition, may be null.</summary>
     [Alias("AddPartitions")]
     Task<TopicOutcome> AddPartitionsAsync(int count, int[][]? assignments);

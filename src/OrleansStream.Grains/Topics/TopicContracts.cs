@@ -43,3 +43,22 @@ public sealed record TopicInfo(
 [GenerateSerializer, Immutable, Alias("OrleansStream.TopicOutcome")]
 public sealed record TopicOutcome(
     [property: Id(0)] short ErrorCode, [property: Id(1)] string? Message, [property: Id(2)] TopicInfo? Topic, [property: Id(3)] long Version);
+
+/// <summary>A topic with its configuration, and which silos have its partitions; Kafka's error code where there is none.</summary>
+/// <param name="Configs">Every setting of the topic, in the order of the names.</param>
+/// <param name="Partitions">By index.</param>
+[GenerateSerializer, Immutable, Alias("OrleansStream.TopicDetails")]
+public sealed record TopicDetails(
+    [property: Id(0)] short ErrorCode, [property: Id(1)] TopicInfo? Topic, [property: Id(2)] TopicSetting[] Configs, [property: Id(3)] PartitionPlace[] Partitions);
+
+/// <summary>A setting as it acts.</summary>
+/// <param name="Source">Where the value is from, as DescribeConfigs numbers it: 1 the topic, 2 to 4 the brokers, 5 the default.</param>
+[GenerateSerializer, Immutable, Alias("OrleansStream.TopicSetting")]
+public sealed record TopicSetting([property: Id(0)] string Name, [property: Id(1)] string? Value, [property: Id(2)] sbyte Source);
+
+/// <summary>Where a partition is.</summary>
+/// <param name="Leader">The node id of the broker that it is assigned to; -1: none.</param>
+/// <param name="LeaderEpoch">The epoch under which that broker serves it; -1: not yet.</param>
+/// <param name="Silo">The silo that is this broker, as Orleans writes its address; null where it is not known.</param>
+[GenerateSerializer, Immutable, Alias("OrleansStream.PartitionPlace")]
+public sealed record PartitionPlace([property: Id(0)] int Leader, [property: Id(1)] int LeaderEpoch, [property: Id(2)] string? Silo);

@@ -1,14 +1,16 @@
 using Orleans;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Grains;
+using OrleansStream.Silo.Cluster;
 using OrleansStream.Silo.Hosting;
+using OrleansStream.Storage;
 using OrleansStream.Storage.Ports;
 
 namespace OrleansStream.Silo.Grains;
 
 /// <summary>A topic's owner: changes of one topic take turns here, by Broker's rules, and the controller hears of each before the caller does.</summary>
 [GrainType("topic")]
-internal sealed class TopicGrain(SiloEngine engine) : Grain, ITopicGrain
+internal sealed class TopicGrain(SiloEngine engine, ClusterKnowledge knowledge) : Grain, ITopicGrain
 {
     private string Name => this.GetPrimaryKeyString();
 
@@ -28,6 +30,18 @@ internal sealed class TopicGrain(SiloEngine engine) : Grain, ITopicGrain
     {
         await engine.Engine.TopicsChangedAsync([Name], CancellationToken.None);
         return Known() is { } topic ? new TopicOutcome(0, null, topic, 0) : new TopicOutcome((short)ErrorCode.UnknownTopicOrPartition, null, null, 0);
+    }
+
+    public async Task<TopicDetails> DetailsAsync()
+    {
+        await engine.Engine.TopicsChangedAsync([Name], CancellationToken.None);
+        if (!engine.Engine.Cluster.TopicsByName.TryGetValue(Name, out TopicPicture? topic))
+            return new TopicDetails((short)ErrorCode.UnknownTopicOrPartition, null, [], []);
+        (AdminError error, IReadOnlyList<ConfigEntry> configs) = await Rules.DescribeConfigsAsync(ConfigResourceType.Topic, Name, null, CancellationToken.None);
+        return new TopicDetails(
+            (short)error.Code, Known(topic), [.. configs.Select(static c => new TopicSetting(c.Name, c.Value, (sbyte)c.Source))],
+            [.. topic.Partitions.Select((p, index) => new PartitionPlace(
+                p.LeaderId, p.LeaderEpoch, knowledge.SiloOf(new PartitionId(topic.Id, index))?.ToParsableString()))]);
     }
 
     public Task<TopicOutcome> AddPartitionsAsync(int count, int[][]? assignments) =>
@@ -58,6 +72,7 @@ internal sealed class TopicGrain(SiloEngine engine) : Grain, ITopicGrain
         }
     }
 
-    private TopicInfo? Known() => engine.Engine.Cluster.TopicsByName.TryGetValue(Name, out TopicPicture? topic)
-        ? new TopicInfo(topic.Name, topic.Id, topic.Partitions.Count, topic.ReplicationFactor) : null;
+    private TopicInfo? Known() => engine.Engine.Cluster.TopicsByName.TryGetValue(Name, out TopicPicture? topic) ? Known(topic) : null;
+
+    private static TopicInfo Known(TopicPicture topic) => new(topic.Name, topic.Id, topic.Partitions.Count, topic.ReplicationFactor);
 }

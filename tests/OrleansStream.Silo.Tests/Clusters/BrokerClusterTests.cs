@@ -3,6 +3,7 @@ using Orleans.Runtime;
 using Orleans.TestingHost;
 using OrleansStream.Broker.Engine;
 using OrleansStream.Broker.Partitions;
+using OrleansStream.Broker.Topics;
 using OrleansStream.Grains;
 using OrleansStream.Silo.Storage;
 using OrleansStream.Storage;
@@ -37,6 +38,28 @@ public sealed class BrokerClusterTests : IAsyncLifetime
                 Assert.Equal(ErrorCode.NotLeaderOrFollower, (await LeaseAsync(BrokerCluster.EngineOf(other), topic, i)).Error);
         }
         Assert.Empty(_cluster.Failures);
+    }
+
+    [Fact]
+    public async Task A_topic_says_how_it_is_configured_and_where_its_partitions_are()
+    {
+        TopicInfo topic = await _cluster.CreateTopicAsync("described", Partitions);
+        var grain = _cluster.Grains.GetGrain<ITopicGrain>("described");
+        const string own = "retention.ms", other = "segment.bytes";
+        Assert.Equal((short)0, (await grain.AlterConfigsAsync([new TopicConfigChange(own, 0, "86400000")])).ErrorCode);
+        int[] leaders = await _cluster.EvenAsync(topic);
+
+        TopicDetails details = await grain.DetailsAsync();
+        Assert.Equal(topic, details.Topic);
+        Assert.Equal(new TopicSetting(own, "86400000", (sbyte)ConfigSource.DynamicTopic), Assert.Single(details.Configs, static c => c.Name == own));
+        Assert.Equal((sbyte)ConfigSource.Default, Assert.Single(details.Configs, static c => c.Name == other).Source);
+        Assert.Equal(leaders, details.Partitions.Select(static p => p.Leader));
+        Assert.All(details.Partitions, p => Assert.Equal(
+            Assert.Single(_cluster.Silos, s => BrokerCluster.EngineOf(s).Me.NodeId == p.Leader).SiloAddress.ToParsableString(), p.Silo));
+        Assert.All(details.Partitions, static p => Assert.True(p.LeaderEpoch >= 0));
+
+        Assert.Equal((short)0, (await grain.DeleteAsync(topic.Id)).ErrorCode);
+        Assert.Equal((short)ErrorCode.UnknownTopicOrPartition, (await grain.DetailsAsync()).ErrorCode);
     }
 
     [Fact]
