@@ -27,6 +27,7 @@ public sealed class GroupFleetTests(ITestOutputHelper output) : ClusterTest(outp
     [InlineData(3)]
     public Task Fleets_come_and_go(int silos)
     {
+        Skip.IfNot(Repository.Full || silos > 1, "one silo with --full only; FleetTests has one broker");
         KafkaClient client = KafkaClient.Named("confluent-kafka 2.16");
         client.Needed();
         return OnFolderAsync(silos, cluster => RunAsync(cluster, client.Command[0]), Settings);

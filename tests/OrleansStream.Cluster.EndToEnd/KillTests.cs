@@ -13,7 +13,7 @@ public sealed class KillTests(ITestOutputHelper output) : ClusterTest(output)
     private const int Partitions = 12;
 
     // OSTREAM_KILLS: so many, for whoever has only so much time.
-    private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("OSTREAM_KILLS"), out int kills) ? kills : Repository.Full ? 30 : 2;
+    private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("OSTREAM_KILLS"), out int kills) ? kills : Repository.Full ? 30 : 1;
 
     [SkippableFact]
     public Task Killed_silos_on_a_folder() => OnFolderAsync(RoundsAsync);

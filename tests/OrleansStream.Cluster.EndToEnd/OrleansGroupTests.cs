@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using OrleansStream.Client;
 using OrleansStream.Client.Groups;
 using OrleansStream.Cluster.EndToEnd.Silos;
+using OrleansStream.EndToEnd.Brokers;
 using OrleansStream.EndToEnd.Clients;
 using OrleansStream.EndToEnd.Fleet;
 using OrleansStream.Grains;
@@ -25,6 +26,7 @@ public sealed class OrleansGroupTests(ITestOutputHelper output) : ClusterTest(ou
     [InlineData("consumer")]
     public async Task A_service_describes_resets_and_deletes_groups_of_Kafka_consumers(string protocol)
     {
+        Skip.IfNot(Repository.Full || protocol == "classic", "with --full only; the fleets have members of either protocol");
         KafkaClient kafka = KafkaClient.Named("confluent-kafka 2.16");
         kafka.Needed();
         await OnFolderAsync(cluster => LookAfterAsync(cluster, kafka.Command[0], protocol), "group.initial.rebalance.delay.ms=0", "group.min.session.timeout.ms=3000");

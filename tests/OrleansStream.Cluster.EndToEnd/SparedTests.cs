@@ -10,7 +10,7 @@ namespace OrleansStream.Cluster.EndToEnd;
 public sealed class SparedTests(ITestOutputHelper output) : ClusterTest(output)
 {
     private const int Partitions = 24;
-    private static int Rounds => Repository.Full ? 9 : 2;
+    private static int Rounds => Repository.Full ? 9 : 1;
 
     [SkippableFact]
     public Task Partitions_of_living_silos_do_not_notice_that_another_was_killed() => OnFolderAsync(async cluster =>

@@ -4,12 +4,12 @@ using OrleansStream.EndToEnd.Wire;
 
 namespace OrleansStream.EndToEnd.Clients;
 
-/// <summary>All clients; in the slice one codec of each pair, so that every codec of a client is read by some other.</summary>
+/// <summary>All clients; in the slice each is read by five, one codec each, so that every codec of a client is read by some other.</summary>
 public sealed class ClientsOnDisk(DiskBroker fixture) : ClientTests(fixture), IClassFixture<DiskBroker>
 {
     public static TheoryData<string> Producers => Names(KafkaClient.All);
     public static TheoryData<string> Consumers => Names(KafkaClient.All.Where(c => c.Assigns));
-    public static TheoryData<string, string> Pairs => AllPairs();
+    public static TheoryData<string, string> Pairs => Repository.Full ? AllPairs() : Ring(KafkaClient.All, 0, 1, 2, 3, 4);
 
     private protected override int BulkBytes => 40_000_000;
 
@@ -17,7 +17,7 @@ public sealed class ClientsOnDisk(DiskBroker fixture) : ClientTests(fixture), IC
     public Task What_one_client_writes_another_reads(string producer, string consumer) => WritesAndReadsAsync(producer, consumer);
 
     [SkippableTheory, MemberData(nameof(Producers))]
-    public Task From_no_byte_to_ten_mebibytes_per_record(string name) => SizesAsync(name, codec => codec.First || codec.Last);
+    public Task From_no_byte_to_ten_mebibytes_per_record(string name) => SizesAsync(name, codec => codec.First);
 
     [SkippableTheory, MemberData(nameof(Producers))]
     public Task Keys_land_in_the_partition_that_their_hash_names(string name) => KeysAsync(name, 1, 2, 12, 64);
@@ -34,7 +34,7 @@ public sealed class ClientsOnBlobs(BlobBroker fixture) : ClientTests(fixture), I
 {
     public static TheoryData<string> Producers => Names(KafkaClient.Representatives);
     public static TheoryData<string> Consumers => Names(KafkaClient.Representatives.Where(c => c.Assigns));
-    public static TheoryData<string, string> Pairs => Repository.Full ? AllPairs() : Ring(KafkaClient.Representatives);
+    public static TheoryData<string, string> Pairs => Repository.Full ? AllPairs() : Ring(KafkaClient.Representatives, 1);
 
     private protected override int BulkBytes => 20_000_000;
 
@@ -75,11 +75,12 @@ public abstract class ClientTests(BrokerFixture fixture)
         return pairs;
     }
 
-    /// <summary>Every writer and every reader once.</summary>
-    private protected static TheoryData<string, string> Ring(IReadOnlyList<KafkaClient> clients)
+    /// <summary>Every client is read by those that come so many places after it.</summary>
+    private protected static TheoryData<string, string> Ring(IReadOnlyList<KafkaClient> clients, params int[] steps)
     {
         var pairs = new TheoryData<string, string>();
-        for (var i = 0; i < clients.Count; i++) pairs.Add(clients[i].Name, clients[(i + 1) % clients.Count].Name);
+        for (var i = 0; i < clients.Count; i++)
+            foreach (var step in steps) pairs.Add(clients[i].Name, clients[(i + step) % clients.Count].Name);
         return pairs;
     }
 
