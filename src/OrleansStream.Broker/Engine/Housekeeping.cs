@@ -65,8 +65,9 @@ internal sealed class Housekeeping(
             // What is not known may have been created, or grown, since the last look.
             if (!known.TryGetValue(id.TopicId, out var partitions) || id.Index >= partitions)
                 known = Known();
+            // Partitions are added and never taken away: more than are known here are of another process, of which this one has not heard.
             if (known.TryGetValue(id.TopicId, out partitions))
-                return id.Index < partitions;
+                return id.Index < partitions || parts.Journals.Shared;
             if (!parts.Journals.Shared || _gone.Contains(id.TopicId))
                 return false;
             strange.Add(id.TopicId);

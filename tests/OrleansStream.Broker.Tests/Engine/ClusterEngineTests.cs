@@ -1,8 +1,11 @@
+using System.Buffers;
 using OrleansStream.Broker.Cluster;
 using OrleansStream.Broker.Topics;
 using OrleansStream.Protocol;
 using OrleansStream.Storage;
+using OrleansStream.Storage.Logs;
 using OrleansStream.Storage.Ports;
+using OrleansStream.Storage.Segments;
 
 namespace OrleansStream.Broker.Tests.Engine;
 
@@ -24,6 +27,35 @@ public sealed class ClusterEngineTests
         Assert.Equal((1, 2), (b.Engine.Cluster.ControllerId, b.Engine.Cluster.Brokers.Count));
         Assert.Equal(ErrorCode.NotLeaderOrFollower, (await b.GetAsync("t", 0)).Error);
         Assert.Equal(ErrorCode.UnknownTopicOrPartition, (await b.GetAsync("t", 2)).Error);
+    }
+
+    /// <summary>The broker that sweeps for all may be the one that has not heard of a topic's growth: what lies there for the new partitions is no leftover.</summary>
+    [Fact]
+    public async Task Partitions_that_the_sweeping_broker_has_not_heard_of_are_left_alone()
+    {
+        var sweeping = await _rig.StartAsync(1);
+        var leading = await _rig.StartAsync(2);
+        var id = await _rig.CreateAsync(sweeping, "t", 1);
+        Assert.False((await leading.Engine.Topics.AddPartitionsAsync("t", 2, null, false, CancellationToken.None)).Failed);
+        await _rig.AssignAsync(id.TopicId, [2, 2]);
+        var added = new PartitionId(id.TopicId, 1);
+        var partition = await _rig.LeadAsync(leading, "t", added);
+        Assert.Equal(0, (await _rig.AppendAsync(partition, "kept")).BaseOffset);
+        Assert.Single(sweeping.Engine.Cluster.TopicsByName["t"].Partitions);
+        string[] stored = [.. _rig.Store.Names.Where(n => ManifestNames.PartitionOf(n) == added)];
+        Assert.NotEmpty(stored);
+        // Orphans of the other partition show that a sweep has come by: the second that goes, that the sweep before has ended.
+        await _rig.LeadAsync(leading, "t", id);
+        await leading.Engine.ReleaseAsync(id, CancellationToken.None);
+        await _rig.LeadAsync(leading, "t", id);
+        for (var sweep = 0; sweep < 2; sweep++)
+        {
+            var orphan = SegmentNames.ForPartition(id, 0, 0, _rig.Ports.Random);
+            await _rig.Store.CreateAsync(orphan, new ReadOnlySequence<byte>(new byte[1]), CancellationToken.None);
+            await _rig.UntilAsync(() => !_rig.Store.Names.Contains(orphan), stepMs: 5000);
+        }
+        Assert.Subset(_rig.Store.Names.ToHashSet(), stored.ToHashSet());
+        Assert.Equal(1, (await _rig.AppendAsync(partition, "and on")).BaseOffset);
     }
 
     [Fact]
